@@ -1,0 +1,64 @@
+//! Arguments that several commands share.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+/// Flags that every command understands.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN", help_heading = "Global options")]
+    pub color: ColorChoice,
+    /// Show the values of settings that hold credentials
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub show_secrets: bool,
+    /// Deadline of every wait for the network
+    #[arg(long, global = true, default_value = "30s", value_parser = humantime::parse_duration, value_name = "DURATION", help_heading = "Global options")]
+    pub timeout: Duration,
+    /// Log what is done to stderr; twice for the protocol
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+/// `-o` of commands that list or show something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Wide,
+    Json,
+    Yaml,
+    Name,
+}
+
+/// How to reach Kafka: a worker file, or Kafka's own pair of flags.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Connection {
+    /// Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
+    pub worker_config: Option<PathBuf>,
+    /// Kafka brokers, as in Kafka's own tools
+    #[arg(
+        long,
+        value_name = "HOST:PORT,…",
+        conflicts_with = "worker_config",
+        help_heading = "Connection"
+    )]
+    pub bootstrap_server: Option<String>,
+    /// Client settings (security), as in Kafka's own tools
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "bootstrap_server",
+        help_heading = "Connection"
+    )]
+    pub command_config: Option<PathBuf>,
+}

@@ -1,0 +1,70 @@
+//! Data on stdout, narration on stderr, questions only on a terminal.
+
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::args::{ColorChoice, Global};
+use super::error::CliError;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+
+/// The user's terminal, or whatever stands in its place.
+#[derive(Debug)]
+pub struct Ui {
+    color: anstream::ColorChoice,
+    pub show_secrets: bool,
+}
+
+impl Ui {
+    pub fn new(global: &Global) -> Self {
+        let color = match global.color {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::Always,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+        };
+        Self {
+            color,
+            show_secrets: global.show_secrets,
+        }
+    }
+
+    /// Writes data to stdout. Styles are kept or stripped by `--color`, `NO_COLOR` and `TERM`.
+    pub fn data(&self, text: &str) -> Result<(), CliError> {
+        let mut out = anstream::AutoStream::new(std::io::stdout().lock(), self.color);
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            // `connectctl … | head` is not a failure.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
+        }
+    }
+
+    /// Says one line of narration on stderr.
+    pub fn note(&self, line: &str) {
+        self.say(format_args!("{line}"));
+    }
+
+    pub fn warning(&self, line: &str) {
+        self.say(format_args!("{WARNING}warning:{WARNING:#} {line}"));
+    }
+
+    pub fn error(&self, error: &CliError) {
+        self.say(format_args!("{ERROR}error:{ERROR:#} {:#}", error.error));
+        for hint in &error.hints {
+            self.say(format_args!("{HINT}hint:{HINT:#} {hint}"));
+        }
+    }
+
+    /// Returns whether a question can be asked.
+    pub fn can_ask(&self) -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    fn say(&self, line: std::fmt::Arguments<'_>) {
+        let mut err = anstream::AutoStream::new(std::io::stderr().lock(), self.color);
+        // Nothing is left to tell the user with when stderr itself is gone.
+        drop(writeln!(err, "{line}"));
+    }
+}

@@ -1,0 +1,1 @@
+//! HTTP client for the REST API of a Connect worker or cluster.

@@ -1,0 +1,1 @@
+//! Files: read with a hash, replaced atomically, backed up before they change.

@@ -1,0 +1,1 @@
+//! The Kafka client layer: kafka-protocol as codec; our own connections, routing, retry, deadlines and security.

@@ -1,0 +1,5 @@
+//! The only place with sockets, files, clocks and processes.
+
+pub mod connect_rest;
+pub mod files;
+pub mod kafka;

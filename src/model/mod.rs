@@ -1,0 +1,9 @@
+//! What files, storage records and REST bodies say. Pure: no socket, file or clock.
+
+pub mod connector_config;
+pub mod offset_file;
+pub mod offset_key;
+pub mod properties;
+pub mod secrets;
+pub mod storage_records;
+pub mod worker_config;

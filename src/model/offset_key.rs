@@ -1,0 +1,1 @@
+//! Raw offset keys: split, rename, unwrap an envelope, never re-serialise.

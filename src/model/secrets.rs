@@ -1,0 +1,1 @@
+//! Which settings hold credentials, and how they are shown.

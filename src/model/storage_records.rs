@@ -1,0 +1,1 @@
+//! Records of the config, offset and status topics, both ways.

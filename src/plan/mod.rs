@@ -1,0 +1,25 @@
+//! What must change, as a finished value: `Deployment` + `Choices` + `Observed` → `Plan`.
+//!
+//! Nothing here touches a file or a socket. A refusal is a result, not an error: a [`Plan`] carries its findings,
+//! and [`Plan::blocked`] says which of them stop it.
+
+mod choices;
+mod deployment;
+mod finding;
+mod observed;
+mod steps;
+
+pub use choices::{Choices, Rename, ReplicationFactor};
+pub use deployment::{
+    Connector, Deployment, OffsetsFile, OffsetsInput, Origin, RunningConnector, RunningWorker,
+    WorkerFile,
+};
+pub use finding::{Class, Finding};
+pub use observed::{
+    Broker, ConnectGroup, Observed, ObservedTopic, PartitionPosition, SinkGroup, StoredConnector,
+    StoredOffset,
+};
+pub use steps::{
+    ConnectorKind, ConnectorPlan, FileChange, Ownership, Plan, Reason, SeedRecord, Stopped,
+    TopicPlan, TopicState,
+};

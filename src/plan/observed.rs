@@ -1,0 +1,97 @@
+//! What the target cluster looked like when it was read. Compared with a second reading after the yes.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use indexmap::IndexMap;
+
+use crate::model::connector_config::TargetState;
+
+/// Facts of the target cluster, and of the standalone worker's whereabouts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    pub cluster_id: Option<String>,
+    pub brokers: Vec<Broker>,
+    /// Every topic name of the cluster that this principal may see.
+    pub topic_names: Vec<String>,
+    /// The storage topics that exist, by name.
+    pub topics: BTreeMap<String, ObservedTopic>,
+    /// The Connect group named by `group.id`; `None` when there is no such group.
+    pub connect_group: Option<ConnectGroup>,
+    /// Names and protocol types of all groups of the cluster that this principal may see.
+    pub groups: BTreeMap<String, String>,
+    /// Connectors in the config topic, folded as a worker folds it.
+    pub stored_connectors: BTreeMap<String, StoredConnector>,
+    /// Latest record per key of the offset topic; key → where and what.
+    pub stored_offsets: BTreeMap<Bytes, StoredOffset>,
+    /// Sink connectors' consumer groups, by group id.
+    pub sink_groups: BTreeMap<String, SinkGroup>,
+    /// Broker settings that findings need (`auto.create.topics.enable`, `offsets.retention.minutes`, `message.max.bytes`,
+    /// `group.min.session.timeout.ms`, `group.max.session.timeout.ms`); absent when not readable.
+    pub broker_settings: BTreeMap<String, String>,
+    /// Topics the principal may not create, with the broker's reason (validate-only CreateTopics).
+    pub create_refused: BTreeMap<String, String>,
+    /// Cluster id as the standalone worker's own bootstrap servers tell it, when they differ from the target's.
+    pub source_cluster_id: Option<String>,
+    /// A worker answered on the standalone file's REST listener and runs connectors of this plan: their names.
+    pub source_answers: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Broker {
+    pub id: i32,
+    pub host: String,
+    pub port: i32,
+    pub rack: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedTopic {
+    pub partitions: usize,
+    pub replication_factor: usize,
+    /// Topic configs that are set or defaulted, by name; empty when DescribeConfigs was refused.
+    pub configs: BTreeMap<String, String>,
+    /// Records are present: some partition's end offset is above its start.
+    pub has_records: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectGroup {
+    /// `Empty`, `Stable`, `Dead`, …
+    pub state: String,
+    pub protocol_type: String,
+    /// Client ids and hosts of the members.
+    pub members: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredConnector {
+    pub config: IndexMap<String, Option<String>>,
+    pub target: TargetState,
+    /// True when a target-state or task record shows that it has been anything but STOPPED since its registration.
+    pub has_run: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredOffset {
+    pub partition: i32,
+    pub offset: i64,
+    /// `None`: a tombstone.
+    pub value: Option<Bytes>,
+    /// Other partitions in which this key has a record: a finding (P11/P13).
+    pub elsewhere: Vec<i32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkGroup {
+    pub state: String,
+    pub members: Vec<String>,
+    pub positions: BTreeMap<(String, i32), PartitionPosition>,
+}
+
+/// Committed offset and the partition's end, in records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct PartitionPosition {
+    pub committed: i64,
+    pub end: i64,
+}

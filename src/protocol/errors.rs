@@ -1,0 +1,1 @@
+//! Broker error codes: name, retriable, advice.

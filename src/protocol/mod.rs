@@ -1,0 +1,5 @@
+//! Bytes that the kafka-protocol crate does not cover. Pure.
+
+pub mod errors;
+pub mod partitioner;
+pub mod record_batch;

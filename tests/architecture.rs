@@ -1,0 +1,149 @@
+//! Who may use whom, which words the pure half may not say, and how long a file may be.
+
+use std::path::{Path, PathBuf};
+
+/// Modules and what each may use of the crate.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("model", &["model"]),
+    ("protocol", &["protocol"]),
+    ("plan", &["plan", "model", "protocol::partitioner"]),
+    ("io", &["io", "plan", "model", "protocol"]),
+    ("cli", &["cli", "io", "plan", "model", "protocol"]),
+];
+
+/// Modules without a socket, a file, a clock, a thread, `async` or printing.
+const PURE: &[&str] = &["model", "protocol", "plan"];
+
+const IMPURE: &[&str] = &[
+    "tokio",
+    "async ",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "Instant::now",
+    "SystemTime::now",
+    "println!",
+    "eprintln!",
+    "anyhow",
+];
+
+/// Lines, tests included.
+const LONGEST_FILE: usize = 600;
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("src is readable") {
+            let path = entry.expect("src is readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(&path).expect("sources are UTF-8");
+                found.push((
+                    path.strip_prefix(&root).expect("under src").to_path_buf(),
+                    text,
+                ));
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() > 20, "the sources were not found");
+    found
+}
+
+fn module_of(path: &Path) -> String {
+    path.components()
+        .next()
+        .map(|c| c.as_os_str().to_string_lossy().replace(".rs", ""))
+        .unwrap_or_default()
+}
+
+/// The source without comments: prose may name what code may not.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(n, line)| (n + 1, line))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn modules_use_only_what_the_table_allows() {
+    let mut broken = Vec::new();
+    for (path, text) in sources() {
+        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == module_of(&path)) else {
+            continue;
+        };
+        for (line, used) in
+            code(&text).flat_map(|(n, l)| l.split("crate::").skip(1).map(move |u| (n, u)))
+        {
+            if !allowed.iter().any(|a| used.starts_with(a)) {
+                broken.push(format!("src/{}:{line} uses crate::{used}", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn the_pure_half_is_pure() {
+    let mut broken = Vec::new();
+    for (path, text) in sources()
+        .into_iter()
+        .filter(|(p, _)| PURE.contains(&module_of(p).as_str()))
+    {
+        for (line, text) in code(&text) {
+            for word in IMPURE.iter().filter(|word| text.contains(**word)) {
+                broken.push(format!("src/{}:{line} says {word}", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn files_are_short_enough_to_read() {
+    let long: Vec<_> = sources()
+        .into_iter()
+        .map(|(path, text)| (text.lines().count(), path))
+        .filter(|(lines, _)| *lines > LONGEST_FILE)
+        .collect();
+    assert!(long.is_empty(), "split by noun: {long:?}");
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    let marks = ["TODO", "FIXME", "todo!", "unimplemented!", "dbg!"];
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        for (n, line) in text.lines().enumerate() {
+            if marks.iter().any(|m| line.contains(m)) {
+                found.push(format!("src/{}:{}", path.display(), n + 1));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn every_test_file_is_declared() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let main = std::fs::read_to_string(tests.join("main.rs")).expect("tests/main.rs");
+    for entry in std::fs::read_dir(&tests).expect("tests is readable") {
+        let path = entry.expect("tests is readable").path();
+        let name = path
+            .file_stem()
+            .map(|s| s.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        if path.is_dir() || name == "main" || path.extension().is_none_or(|e| e != "rs") {
+            continue;
+        }
+        assert!(
+            main.contains(&format!("mod {name};")),
+            "tests/{name}.rs is not declared in tests/main.rs"
+        );
+    }
+}
