@@ -41,7 +41,10 @@ pub struct Connector {
     pub sha256: Option<String>,
 }
 
-/// Where a connector's configuration came from. The running configuration wins over the file.
+/// Where a connector's configuration came from.
+///
+/// A file's configuration is given as the file says; the plan lets the running configuration win and reports the
+/// difference (P22).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     File(PathBuf),

@@ -20,6 +20,6 @@ pub use observed::{
     StoredOffset,
 };
 pub use steps::{
-    ConnectorKind, ConnectorPlan, FileChange, Ownership, Plan, Reason, SeedRecord, Stopped,
-    TopicPlan, TopicState,
+    ClusterSummary, ConnectorKind, ConnectorPlan, FileChange, FileState, GroupCopy, OffsetsSummary,
+    Ownership, Plan, Reason, Registration, SeedRecord, Step, Stopped, TopicPlan, TopicState,
 };

@@ -35,6 +35,8 @@ pub struct Observed {
     pub source_cluster_id: Option<String>,
     /// A worker answered on the standalone file's REST listener and runs connectors of this plan: their names.
     pub source_answers: Option<Vec<String>>,
+    /// The listener of the standalone file (or every `--source-url`) was tried and no worker of this deployment answered.
+    pub source_rest_gone: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -70,6 +72,8 @@ pub struct StoredConnector {
     pub target: TargetState,
     /// True when a target-state or task record shows that it has been anything but STOPPED since its registration.
     pub has_run: bool,
+    /// Tasks whose last record in the status topic says RUNNING; 0 when the topic does not exist.
+    pub running_tasks: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

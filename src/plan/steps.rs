@@ -1,7 +1,8 @@
 //! The finished plan.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
@@ -26,6 +27,15 @@ pub struct Plan {
     pub findings: Vec<Finding>,
     pub stopped: Stopped,
     pub ownership: Ownership,
+    pub offsets: OffsetsSummary,
+    /// Committed positions of renamed sinks that follow the new name.
+    pub group_copies: Vec<GroupCopy>,
+    /// Old consumer groups of renamed sinks to delete (`--delete-old`).
+    pub delete_groups: Vec<String>,
+    /// Connect cluster to register on (`--url`); empty: the connectors are not registered.
+    pub register_on: Vec<String>,
+    /// The target cluster; `None` offline.
+    pub cluster: Option<ClusterSummary>,
 }
 
 impl Plan {
@@ -34,6 +44,112 @@ impl Plan {
         self.findings
             .iter()
             .filter(|f| f.class == Class::Block && !f.accepted)
+    }
+
+    /// Returns the consumer groups that an observation must look at: of every sink, before and after a rename.
+    pub fn sink_groups(&self) -> BTreeSet<&str> {
+        self.connectors
+            .iter()
+            .flat_map(|c| [&c.old_group, &c.group])
+            .filter_map(|group| group.as_deref())
+            .collect()
+    }
+
+    /// Says of every file whether the output folder has it already; `existing` gives a file's bytes by relative path.
+    pub fn compare_files(&mut self, existing: impl Fn(&Path) -> Option<Vec<u8>>) {
+        for file in &mut self.files {
+            file.state = match existing(&file.path) {
+                None => FileState::Missing,
+                Some(bytes) if bytes == file.after => FileState::Same,
+                Some(_) => FileState::Different,
+            };
+        }
+    }
+
+    /// Returns what is left to do, in the order in which it is done; empty: nothing.
+    pub fn steps(&self) -> Vec<Step> {
+        let mut steps: Vec<Step> = self
+            .files
+            .iter()
+            .filter(|file| file.state != FileState::Same)
+            .map(|file| Step::WriteFile(file.path.clone()))
+            .collect();
+        if self.cluster.is_none() {
+            return steps;
+        }
+        let missing = self
+            .topics
+            .iter()
+            .filter(|topic| topic.state == TopicState::Missing);
+        steps.extend(missing.map(|topic| Step::CreateTopic(topic.name.clone())));
+        if !self.seed.is_empty() {
+            steps.push(Step::Seed(self.seed.len()));
+        }
+        let copies = self.group_copies.iter();
+        steps.extend(copies.map(|copy| Step::CopyGroup {
+            from: copy.from.clone(),
+            to: copy.to.clone(),
+        }));
+        steps.extend(self.registration_steps());
+        steps.extend(self.delete_groups.iter().cloned().map(Step::DeleteGroup));
+        steps
+    }
+
+    fn registration_steps(&self) -> impl Iterator<Item = Step> {
+        let (mut register, mut states) = (Vec::new(), Vec::new());
+        for connector in self.connectors.iter().filter(|c| !c.already_moved) {
+            let name = connector.name.clone();
+            match connector.registration {
+                Registration::NotPlanned => continue,
+                Registration::Create => register.push(Step::Register(name.clone())),
+                Registration::Update => register.push(Step::Update(name.clone())),
+                Registration::Present => {}
+            }
+            if connector.final_state != TargetState::Stopped {
+                states.push(Step::SetState(name, connector.final_state));
+            }
+        }
+        register.into_iter().chain(states)
+    }
+}
+
+/// One step of a plan. `Display` is the line that a reader sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Relative to the output folder.
+    WriteFile(PathBuf),
+    CreateTopic(String),
+    /// Number of records for the offset topic; read back afterwards.
+    Seed(usize),
+    CopyGroup {
+        from: String,
+        to: String,
+    },
+    /// As STOPPED, so that nothing runs before its offsets are compared.
+    Register(String),
+    /// Stopped, then given the plan's configuration.
+    Update(String),
+    SetState(String, TargetState),
+    DeleteGroup(String),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WriteFile(path) => write!(f, "write {}", path.display()),
+            Self::CreateTopic(name) => write!(f, "create topic {name}"),
+            Self::Seed(1) => write!(f, "seed 1 offset and read it back"),
+            Self::Seed(records) => write!(f, "seed {records} offsets and read them back"),
+            Self::CopyGroup { from, to } => {
+                write!(f, "copy the committed offsets of group {from} to {to}")
+            }
+            Self::Register(name) => write!(f, "register connector {name} as STOPPED"),
+            Self::Update(name) => write!(f, "stop connector {name} and update its configuration"),
+            Self::SetState(name, TargetState::Started) => write!(f, "resume connector {name}"),
+            Self::SetState(name, TargetState::Paused) => write!(f, "pause connector {name}"),
+            Self::SetState(name, TargetState::Stopped) => write!(f, "stop connector {name}"),
+            Self::DeleteGroup(name) => write!(f, "delete group {name}"),
+        }
     }
 }
 
@@ -46,6 +162,50 @@ pub struct FileChange {
     pub after: Vec<u8>,
     /// Holds credentials: written with mode 0600.
     pub secret: bool,
+    pub state: FileState,
+}
+
+/// What the output folder has at a file's path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileState {
+    /// Not looked at: [`Plan::compare_files`] was not called.
+    Unknown,
+    Missing,
+    Same,
+    Different,
+}
+
+/// The offsets file, for the eye: `/tmp/connect.offsets` of a workstation is not that of a pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct OffsetsSummary {
+    /// `None`: positions were declined (`--no-offsets`) or the worker file names none.
+    pub path: Option<PathBuf>,
+    pub exists: bool,
+    pub sha256: Option<String>,
+    /// Bytes.
+    pub length: u64,
+    pub age_ms: Option<u64>,
+    pub entries: usize,
+    /// Entries per connector name that is not in this plan.
+    pub others: BTreeMap<String, usize>,
+}
+
+/// The committed positions of a renamed sink's group, for its new group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupCopy {
+    pub connector: String,
+    pub from: String,
+    pub to: String,
+    /// Only what the new group does not have yet.
+    pub positions: BTreeMap<(String, i32), i64>,
+}
+
+/// The target cluster in one line.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ClusterSummary {
+    pub id: Option<String>,
+    pub brokers: usize,
 }
 
 /// Why a setting was added, changed or removed.
@@ -101,15 +261,32 @@ pub struct ConnectorPlan {
     pub entries: usize,
     /// Source: number of records that must be produced (missing or different in the topic).
     pub to_seed: usize,
-    /// Sink: effective consumer group.
+    /// Sink: effective consumer group of the distributed connector.
     pub group: Option<String>,
+    /// Sink: effective consumer group of the standalone connector; other than `group` after `--rename`.
+    pub old_group: Option<String>,
     /// Sink: committed offset and end per partition, `topic-partition` sorted.
     pub positions: BTreeMap<(String, i32), PartitionPosition>,
     /// Already in the config topic, equal, and has left STOPPED: the topic is the truth, nothing to do.
     pub already_moved: bool,
     pub final_state: TargetState,
+    /// What `--url` asks of that cluster.
+    pub registration: Registration,
     /// Why it cannot move as it is; empty: it can.
     pub cannot_move: Vec<String>,
+}
+
+/// What registering a connector over REST takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Registration {
+    /// No `--url`.
+    NotPlanned,
+    Create,
+    /// It is there with another configuration (`--adopt`).
+    Update,
+    /// It is there with this configuration.
+    Present,
 }
 
 /// One record of the offset topic: the file's bytes, unchanged, at the partition Java computes.
@@ -128,7 +305,7 @@ pub struct SeedRecord {
 pub enum Stopped {
     /// How it was proven.
     Proven(String),
-    /// `--source-stopped`.
+    /// `--source-stopped`: nothing contradicts it.
     Asserted,
     /// Why it is not known.
     Unknown(String),
