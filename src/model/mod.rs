@@ -1,8 +1,11 @@
 //! What files, storage records and REST bodies say. Pure: no socket, file or clock.
 
 pub mod connector_config;
+pub mod jaas;
 pub mod offset_file;
 pub mod offset_key;
+pub mod password;
+pub mod placeholder;
 pub mod properties;
 pub mod secrets;
 pub mod storage_records;

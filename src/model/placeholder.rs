@@ -1,0 +1,143 @@
+//! `${provider:[path:]key}`, the references that Kafka's config providers resolve.
+//!
+//! The syntax is that of `org.apache.kafka.common.config.ConfigTransformer`: no part holds a `}`, the provider ends at
+//! the first colon, the path at the second, and everything after it, colons included, is the key.
+
+/// One reference inside a value.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Placeholder {
+    /// The alias that `config.providers` gives to a provider.
+    pub provider: String,
+    /// Empty when the reference has only two parts.
+    pub path: String,
+    pub key: String,
+}
+
+impl std::fmt::Display for Placeholder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            provider,
+            path,
+            key,
+        } = self;
+        if path.is_empty() {
+            write!(f, "${{{provider}:{key}}}")
+        } else {
+            write!(f, "${{{provider}:{path}:{key}}}")
+        }
+    }
+}
+
+/// Returns the references of a value, from left to right.
+pub fn placeholders(value: &str) -> Vec<Placeholder> {
+    pieces(value)
+        .into_iter()
+        .filter_map(|piece| match piece {
+            Piece::Reference { placeholder, .. } => Some(placeholder),
+            Piece::Text(_) => None,
+        })
+        .collect()
+}
+
+/// Returns the value with every reference replaced for which `lookup` knows a value.
+///
+/// A reference without a value stays as it is, as in the JVM. Replacements are not searched for references again.
+pub fn replace(value: &str, mut lookup: impl FnMut(&Placeholder) -> Option<String>) -> String {
+    let mut replaced = String::with_capacity(value.len());
+    for piece in pieces(value) {
+        match piece {
+            Piece::Text(text) => replaced.push_str(text),
+            Piece::Reference { raw, placeholder } => match lookup(&placeholder) {
+                Some(found) => replaced.push_str(&found),
+                None => replaced.push_str(raw),
+            },
+        }
+    }
+    replaced
+}
+
+enum Piece<'a> {
+    Text(&'a str),
+    Reference {
+        raw: &'a str,
+        placeholder: Placeholder,
+    },
+}
+
+fn pieces(value: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = value;
+    while let Some(start) = rest.find("${") {
+        let Some(length) = rest[start..].find('}') else {
+            break;
+        };
+        let end = start + length + 1;
+        let (before, raw) = (&rest[..start], &rest[start..end]);
+        match parse(&raw[2..raw.len() - 1]) {
+            Some(placeholder) => {
+                pieces.push(Piece::Text(before));
+                pieces.push(Piece::Reference { raw, placeholder });
+            }
+            None => pieces.push(Piece::Text(&rest[..end])),
+        }
+        rest = &rest[end..];
+    }
+    pieces.push(Piece::Text(rest));
+    pieces
+}
+
+fn parse(inside: &str) -> Option<Placeholder> {
+    let (provider, rest) = inside.split_once(':')?;
+    let (path, key) = rest.split_once(':').unwrap_or(("", rest));
+    Some(Placeholder {
+        provider: provider.to_owned(),
+        path: path.to_owned(),
+        key: key.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(value: &str) -> Vec<(String, String, String)> {
+        placeholders(value)
+            .into_iter()
+            .map(|p| (p.provider, p.path, p.key))
+            .collect()
+    }
+
+    fn parts(provider: &str, path: &str, key: &str) -> (String, String, String) {
+        (provider.to_owned(), path.to_owned(), key.to_owned())
+    }
+
+    #[test]
+    fn a_reference_has_two_or_three_parts_and_the_rest_belongs_to_the_key() {
+        assert_eq!(shown("${env:HOME}"), [parts("env", "", "HOME")]);
+        assert_eq!(shown("${env::HOME}"), [parts("env", "", "HOME")]);
+        assert_eq!(
+            shown("${file:/a b/c.properties:pass:word}"),
+            [parts("file", "/a b/c.properties", "pass:word")]
+        );
+        assert_eq!(shown("${a${b:c}"), [parts("a${b", "", "c")]);
+        assert_eq!(shown("${:}"), [parts("", "", "")]);
+    }
+
+    #[test]
+    fn text_without_a_colon_or_an_end_is_no_reference() {
+        assert_eq!(shown("${HOME} $env:x} ${env:x"), []);
+        assert_eq!(shown("${x}${env:y}"), [parts("env", "", "y")]);
+    }
+
+    #[test]
+    fn replacing_keeps_what_is_unknown_and_does_not_look_into_what_it_put_in() {
+        let replaced = replace("a ${e:x} b ${e:none} ${q} ${e:y}", |p| {
+            match p.key.as_str() {
+                "x" => Some("${e:y}".to_owned()),
+                "y" => Some("Y".to_owned()),
+                _ => None,
+            }
+        });
+        assert_eq!(replaced, "a ${e:y} b ${e:none} ${q} Y");
+    }
+}
