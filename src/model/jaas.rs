@@ -30,7 +30,7 @@ pub enum JaasError {
         "has something else than required, requisite, sufficient or optional after the login module"
     )]
     UnknownControlFlag,
-    #[error("has no value for {} that ends at character {at}{}", option_name(.option), quoting(.number))]
+    #[error("has no value for {} that ends at character {at}{}", option_name(*option), quoting(*number))]
     NoValue {
         /// The option, if its name is one that Kafka defines: another word may be a piece of a password.
         option: Option<&'static str>,
@@ -45,15 +45,15 @@ pub enum JaasError {
     ManyModules(usize),
 }
 
-fn option_name(option: &Option<&'static str>) -> String {
+fn option_name(option: Option<&'static str>) -> String {
     option.map_or_else(
         || "the option".to_owned(),
         |name| format!("the option {name}"),
     )
 }
 
-fn quoting(number: &bool) -> &'static str {
-    if *number {
+fn quoting(number: bool) -> &'static str {
+    if number {
         "; a value that begins with a digit, a dot or a minus must be quoted"
     } else {
         ""
