@@ -1,1 +1,0 @@
-//! HTTP client for the REST API of a Connect worker or cluster.

@@ -1,1 +1,0 @@
-//! Files: read with a hash, replaced atomically, backed up before they change.

@@ -1,0 +1,267 @@
+//! Connect's REST surface: paths, bodies and errors, as Kafka Connect 4.3 has them.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::model::connector_config::TargetState;
+
+/// `GET /`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    pub version: String,
+    #[serde(default)]
+    pub commit: String,
+    /// Absent before Kafka 1.1.
+    #[serde(default)]
+    pub kafka_cluster_id: Option<String>,
+}
+
+/// `GET /connectors/X`, and `info` of `expand=info` (`ConnectorInfo`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorInfo {
+    pub name: String,
+    /// `null` where somebody wrote a record by hand; a worker never does.
+    pub config: IndexMap<String, Option<String>>,
+    #[serde(default)]
+    pub tasks: Vec<TaskId>,
+    /// `source`, `sink` or `unknown`.
+    #[serde(rename = "type", default)]
+    pub kind: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskId {
+    pub connector: String,
+    pub task: u32,
+}
+
+/// `GET /connectors/X/status`, and `status` of `expand=status` (`ConnectorStateInfo`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorStatus {
+    pub name: String,
+    pub connector: ConnectorState,
+    #[serde(default)]
+    pub tasks: Vec<TaskState>,
+    #[serde(rename = "type", default)]
+    pub kind: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorState {
+    /// UNASSIGNED, RUNNING, PAUSED, FAILED, RESTARTING, STOPPED.
+    pub state: String,
+    #[serde(default)]
+    pub worker_id: String,
+    /// Java stack trace of a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskState {
+    pub id: u32,
+    pub state: String,
+    #[serde(default)]
+    pub worker_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// One value of `GET /connectors?expand=info&expand=status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expanded {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub info: Option<ConnectorInfo>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ConnectorStatus>,
+}
+
+/// `GET /connectors/X/offsets` (KIP-875).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConnectorOffsets {
+    pub offsets: Vec<ConnectorOffset>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConnectorOffset {
+    pub partition: serde_json::Value,
+    #[serde(default)]
+    pub offset: serde_json::Value,
+}
+
+/// `POST /connectors` (`CreateConnectorRequest`; `initial_state` since 3.7, KIP-980).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateConnector {
+    pub name: String,
+    pub config: IndexMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_state: Option<InitialState>,
+}
+
+/// The states that a new connector can be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum InitialState {
+    Running,
+    Paused,
+    Stopped,
+}
+
+impl From<TargetState> for InitialState {
+    fn from(state: TargetState) -> Self {
+        match state {
+            TargetState::Started => Self::Running,
+            TargetState::Paused => Self::Paused,
+            TargetState::Stopped => Self::Stopped,
+        }
+    }
+}
+
+/// Body of every error (`ErrorMessage`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    pub error_code: i64,
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+/// Returns `connectors/NAME` and what follows, with the name percent-encoded.
+///
+/// Everything but RFC 3986's unreserved characters is encoded: Jetty reads `;` as the start of a path parameter.
+pub fn connector_path(name: &str, rest: &str) -> String {
+    format!("connectors/{}{rest}", encoded(name))
+}
+
+/// Returns whether a worker with Jetty 12 (Kafka 4.0 and later) can be asked for a connector of this name.
+pub fn is_addressable(name: &str) -> bool {
+    !name.contains(['/', '%']) && !matches!(name, "" | "." | "..")
+}
+
+/// Returns whether a request that was answered like this succeeds when it is sent again later.
+///
+/// 409 is a rebalance unless it says that the connector exists; three messages of 500 are a rebalance, or a leader that is gone
+/// but not yet expelled (`RebalanceNeededException`, `RestClient`).
+pub fn is_transient(status: u16, message: &str) -> bool {
+    match status {
+        409 => !message.ends_with("already exists"),
+        500 => [
+            "a rebalance is expected",
+            "IO Error trying to forward REST request",
+            "no known leader URL",
+        ]
+        .iter()
+        .any(|sign| message.contains(sign)),
+        502..=504 => true,
+        _ => false,
+    }
+}
+
+/// Returns what an error body says, whether it is Connect's JSON or a proxy's HTML.
+pub fn error_message(body: &[u8]) -> String {
+    if let Ok(ErrorBody {
+        message: Some(message),
+        ..
+    }) = serde_json::from_slice(body)
+    {
+        return message;
+    }
+    let text = String::from_utf8_lossy(&body[..body.len().min(64 << 10)]);
+    let words = without_tags(&text);
+    words.chars().take(300).collect()
+}
+
+fn without_tags(html: &str) -> String {
+    let mut inside = false;
+    let text: String = html
+        .chars()
+        .filter_map(|c| match c {
+            '<' => {
+                inside = true;
+                Some(' ')
+            }
+            '>' if inside => {
+                inside = false;
+                Some(' ')
+            }
+            _ if inside => None,
+            c => Some(c),
+        })
+        .collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn encoded(name: &str) -> String {
+    use std::fmt::Write as _;
+    name.bytes().fold(String::new(), |mut path, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            let _infallible = write!(path, "%{byte:02X}");
+        }
+        path
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_encoded_byte_by_byte() {
+        assert_eq!(
+            connector_path("a b;c", "/stop"),
+            "connectors/a%20b%3Bc/stop"
+        );
+        assert_eq!(connector_path("가~1", ""), "connectors/%EA%B0%80~1");
+    }
+
+    #[test]
+    fn a_rebalance_is_transient_and_an_existing_connector_is_not() {
+        assert!(is_transient(
+            409,
+            "Cannot complete request because of a conflicting operation (e.g. worker rebalance)"
+        ));
+        assert!(!is_transient(409, "Connector file-src already exists"));
+        assert!(is_transient(
+            500,
+            "Request cannot be completed because a rebalance is expected"
+        ));
+        assert!(!is_transient(500, "Failed to find any class"));
+        assert!(!is_transient(404, "Connector nope not found"));
+    }
+
+    #[test]
+    fn error_bodies_of_connect_and_of_jetty_become_messages() {
+        assert_eq!(
+            error_message(br#"{"error_code":404,"message":"Connector nope not found"}"#),
+            "Connector nope not found"
+        );
+        assert_eq!(
+            error_message(b"<html><h2>HTTP ERROR 400 Ambiguous URI</h2>\n<p>x</p></html>"),
+            "HTTP ERROR 400 Ambiguous URI x"
+        );
+        assert_eq!(error_message(b"\xff\xfe"), "\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn captured_bodies_are_read() {
+        let status: ConnectorStatus = serde_json::from_str(
+            r#"{"name":"f","connector":{"state":"RUNNING","worker_id":"127.0.0.1:20100","version":"4.3.1"},"tasks":[{"id":0,"state":"FAILED","worker_id":"w","trace":"t"}],"type":"source"}"#,
+        )
+        .unwrap();
+        assert_eq!(status.tasks[0].trace.as_deref(), Some("t"));
+        let create = CreateConnector {
+            name: "a".into(),
+            config: IndexMap::from([("k".to_owned(), "v".to_owned())]),
+            initial_state: Some(InitialState::Stopped),
+        };
+        assert_eq!(
+            serde_json::to_string(&create).unwrap(),
+            r#"{"name":"a","config":{"k":"v"},"initial_state":"STOPPED"}"#
+        );
+    }
+}
