@@ -39,6 +39,13 @@ pub enum Format {
     Name,
 }
 
+/// `-o` of commands that do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    Text,
+    Json,
+}
+
 /// How to reach Kafka: a worker file, or Kafka's own pair of flags.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Connection {

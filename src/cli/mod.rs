@@ -1,17 +1,33 @@
 //! What was typed and what is said: one subcommand, one file.
 
 mod args;
+pub mod connect;
 mod error;
+pub mod listing;
+mod man;
 mod output;
+pub mod runtime;
+pub mod table;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-pub use args::{Connection, Format, Global};
+pub use args::{Connection, Format, Global, ReportFormat};
 pub use error::{CliError, Kind, Outcome};
 pub use output::Ui;
+
+/// The contract of `docs/exit-codes.md`, for the help and the manual.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done, or nothing to do
+  1    failed
+  2    wrong usage
+  3    changes pending (--dry-run, diff, check)
+  4    applied but verification failed, or unhealthy
+  5    refused by a safety gate, nothing changed
+  130  Ctrl-C";
 
 /// Moves a Kafka Connect standalone deployment to distributed mode and administers it afterwards
 #[derive(Debug, Parser)]
@@ -19,7 +35,8 @@ pub use output::Ui;
     name = "connectctl",
     version,
     propagate_version = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_long_help = EXIT_CODES
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -35,6 +52,7 @@ pub enum Command {
         /// The shell to complete for
         shell: clap_complete::Shell,
     },
+    Man(man::Man),
 }
 
 /// Runs the program and returns its exit code.
@@ -54,6 +72,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ui = Ui::new(&cli.global);
     let outcome = match cli.command {
         Command::Completions { shell } => completions(&ui, shell),
+        Command::Man(args) => man::run(&ui, &args),
     };
     match outcome {
         Ok(outcome) => outcome.code(),

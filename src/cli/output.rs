@@ -62,6 +62,28 @@ impl Ui {
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
+    /// Asks a yes/no question on the terminal; the answer to a bare Enter is no.
+    ///
+    /// The caller has made sure that [`Ui::can_ask`].
+    pub async fn confirm(&self, question: &str) -> Result<bool, CliError> {
+        let question = question.to_owned();
+        let asked = tokio::task::spawn_blocking(move || {
+            dialoguer::Confirm::new()
+                .with_prompt(question)
+                .default(false)
+                .interact()
+        })
+        .await
+        .map_err(anyhow::Error::from)?;
+        match asked {
+            Ok(answer) => Ok(answer),
+            Err(dialoguer::Error::IO(error)) if error.kind() == std::io::ErrorKind::Interrupted => {
+                Err(super::runtime::interrupted())
+            }
+            Err(error) => Err(CliError::from(anyhow::Error::from(error))),
+        }
+    }
+
     fn say(&self, line: std::fmt::Arguments<'_>) {
         let mut err = anstream::AutoStream::new(std::io::stderr().lock(), self.color);
         // Nothing is left to tell the user with when stderr itself is gone.

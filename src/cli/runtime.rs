@@ -1,0 +1,32 @@
+//! The asynchronous part of a command: a runtime that exists only while it is needed, and Ctrl-C.
+
+use std::future::Future;
+
+use super::error::{CliError, Kind};
+
+/// Runs asynchronous work to its end, or until Ctrl-C (130).
+///
+/// Every step of a command is idempotent, so the work is dropped where it stands; the same command finishes it.
+pub fn run<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = work => outcome,
+            signal = tokio::signal::ctrl_c() => Err(match signal {
+                Ok(()) => interrupted(),
+                Err(error) => CliError::from(error),
+            }),
+        }
+    });
+    // A thread that still waits for an answer on the terminal must not hold the program up.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Returns the error of Ctrl-C.
+pub fn interrupted() -> CliError {
+    CliError::new(Kind::Interrupted, anyhow::anyhow!("interrupted"))
+        .hint("run the same command again: it does only what is missing")
+}
