@@ -7,6 +7,7 @@ pub mod offset_key;
 pub mod password;
 pub mod placeholder;
 pub mod properties;
+pub mod raw_json;
 pub mod rest;
 pub mod secrets;
 pub mod storage_records;

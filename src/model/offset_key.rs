@@ -1,1 +1,0 @@
-//! Raw offset keys: split, rename, unwrap an envelope, never re-serialise.
