@@ -7,6 +7,9 @@ mod choices;
 mod deployment;
 mod finding;
 mod observed;
+pub mod offset_diff;
+pub mod offset_rows;
+pub mod offset_seed;
 mod steps;
 
 pub use choices::{Choices, Rename, ReplicationFactor};
