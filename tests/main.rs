@@ -2,3 +2,5 @@
 
 mod architecture;
 mod cli_help;
+mod live_support;
+mod support;

@@ -1,0 +1,132 @@
+//! Kafka from Maven Central, cached in `target/kafka/<version>/libs`.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// The Kafka that tests run against unless they say otherwise.
+pub const KAFKA: &str = "4.3.1";
+/// The last line with brokers and workers from before Kafka 4.
+pub const KAFKA_3: &str = "3.9.1";
+
+const ARTIFACTS: &[&str] = &[
+    "kafka_2.13",
+    "kafka-tools",
+    "connect-runtime",
+    "connect-file",
+    "connect-json",
+    "connect-transforms",
+    "connect-mirror",
+];
+
+/// Returns why real Kafka cannot run here: Java or Maven is missing.
+pub fn available() -> Result<(), String> {
+    static CHECKED: OnceLock<Result<(), String>> = OnceLock::new();
+    CHECKED
+        .get_or_init(|| {
+            for tool in ["java", "javac", "mvn"] {
+                Command::new(tool)
+                    .arg("-version")
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null())
+                    .status()
+                    .map_err(|error| {
+                        format!("{tool} does not start ({error}); install Java 17 (JDK) and Maven")
+                    })?;
+            }
+            Ok(())
+        })
+        .clone()
+}
+
+/// The build folder of this crate.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target"),
+        PathBuf::from,
+    )
+}
+
+/// Returns the class path of a Kafka version, downloading it at the first call on this machine.
+pub fn class_path(version: &str) -> String {
+    let mut jars: Vec<_> = fs::read_dir(libs(version))
+        .expect("libs is readable")
+        .map(|entry| entry.expect("libs is readable").path())
+        .collect();
+    jars.sort();
+    let jars: Vec<_> = jars.iter().map(|jar| jar.to_string_lossy()).collect();
+    jars.join(":")
+}
+
+/// Returns the folder of a version's jars. Two processes that ask at once download once.
+pub fn libs(version: &str) -> PathBuf {
+    let folder = target().join("kafka").join(version);
+    let libs = folder.join("libs");
+    if libs.is_dir() {
+        return libs;
+    }
+    fs::create_dir_all(&folder).expect("target is writable");
+    let lock = File::create(folder.join("lock")).expect("target is writable");
+    lock.lock().expect("the file system can lock");
+    if !libs.is_dir() {
+        download(version, &folder, &libs);
+    }
+    libs
+}
+
+fn download(version: &str, folder: &Path, libs: &Path) {
+    eprintln!("Kafka {version}: fetching its jars from Maven Central (once)");
+    let partial = folder.join("libs.partial");
+    if partial.exists() {
+        fs::remove_dir_all(&partial).expect("target is writable");
+    }
+    let pom = folder.join("pom.xml");
+    fs::write(&pom, project(version)).expect("target is writable");
+    let maven = Command::new("mvn")
+        .args(["-B", "-q", "-f"])
+        .arg(&pom)
+        .arg("dependency:copy-dependencies")
+        .arg(format!("-DoutputDirectory={}", partial.display()))
+        .stdin(Stdio::null())
+        .output()
+        .expect("mvn starts");
+    assert!(
+        maven.status.success(),
+        "mvn could not fetch Kafka {version}:\n{}{}",
+        String::from_utf8_lossy(&maven.stdout),
+        String::from_utf8_lossy(&maven.stderr)
+    );
+    // Complete or absent: a killed download leaves only `libs.partial`.
+    fs::rename(&partial, libs).expect("target is writable");
+}
+
+fn project(version: &str) -> String {
+    let mut dependencies = String::new();
+    let mut add = |group: &str, artifact: &str, version: &str| {
+        writeln!(
+            dependencies,
+            "    <dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version></dependency>"
+        )
+        .expect("a String takes everything");
+    };
+    for artifact in ARTIFACTS {
+        add("org.apache.kafka", artifact, version);
+    }
+    // Kafka's libraries log to slf4j alone; the distribution adds the binding, and so must we.
+    if version.starts_with("3.") {
+        add("org.slf4j", "slf4j-reload4j", "1.7.36");
+    } else {
+        add("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.4");
+    }
+    format!(
+        r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>connectctl</groupId><artifactId>kafka-for-tests</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>
+{dependencies}  </dependencies>
+</project>
+"#
+    )
+}

@@ -1,0 +1,50 @@
+//! Real Kafka, real JVM Connect and the real `connectctl` binary, for tests, examples and benches.
+//!
+//! * [`maven`]: Kafka's jars from Maven Central, cached in `target/kafka/<version>/libs`.
+//! * [`jvm`]: a Java process with a log, killed with this process whatever happens to it.
+//! * [`kafka`]: brokers and clusters; [`kafka::shared`] is the suite's one broker.
+//! * [`connect`]: standalone and distributed workers of Apache Kafka Connect.
+//! * [`java`]: a single-file Java program with Kafka's class path.
+//! * [`rest`]: blocking JSON over HTTP.
+//! * [`world`]: a temporary folder in which `connectctl` is run.
+//!
+//! Usable from `examples/*.rs` and `benches/*.rs` with
+//! `#[path = "../tests/support/mod.rs"] mod support;`.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::print_stderr,
+    reason = "every test, example and bench that includes this folder uses another part of it"
+)]
+
+pub mod binary;
+pub mod connect;
+pub mod java;
+pub mod jvm;
+pub mod kafka;
+pub mod maven;
+pub mod ports;
+pub mod rest;
+pub mod wait;
+pub mod watchdog;
+pub mod world;
+
+/// Returns from the test with a printed reason where Java or Maven is missing; fails there when `CI` is set.
+macro_rules! require_kafka {
+    () => {
+        if let Err(reason) = $crate::support::maven::available() {
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "real Kafka is required when CI is set: {reason}"
+            );
+            eprintln!("skipped: {reason}");
+            return;
+        }
+    };
+}
+#[allow(
+    unused_imports,
+    reason = "examples and benches fail instead of skipping"
+)]
+pub(crate) use require_kafka;
