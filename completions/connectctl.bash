@@ -25,6 +25,9 @@ _connectctl() {
             connectctl,man)
                 cmd="connectctl__subcmd__man"
                 ;;
+            connectctl,offsets)
+                cmd="connectctl__subcmd__offsets"
+                ;;
             connectctl__subcmd__help,completions)
                 cmd="connectctl__subcmd__help__subcmd__completions"
                 ;;
@@ -34,6 +37,24 @@ _connectctl() {
             connectctl__subcmd__help,man)
                 cmd="connectctl__subcmd__help__subcmd__man"
                 ;;
+            connectctl__subcmd__help,offsets)
+                cmd="connectctl__subcmd__help__subcmd__offsets"
+                ;;
+            connectctl__subcmd__help__subcmd__offsets,show)
+                cmd="connectctl__subcmd__help__subcmd__offsets__subcmd__show"
+                ;;
+            connectctl__subcmd__offsets,help)
+                cmd="connectctl__subcmd__offsets__subcmd__help"
+                ;;
+            connectctl__subcmd__offsets,show)
+                cmd="connectctl__subcmd__offsets__subcmd__show"
+                ;;
+            connectctl__subcmd__offsets__subcmd__help,help)
+                cmd="connectctl__subcmd__offsets__subcmd__help__subcmd__help"
+                ;;
+            connectctl__subcmd__offsets__subcmd__help,show)
+                cmd="connectctl__subcmd__offsets__subcmd__help__subcmd__show"
+                ;;
             *)
                 ;;
         esac
@@ -41,7 +62,7 @@ _connectctl() {
 
     case "${cmd}" in
         connectctl)
-            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version completions man help"
+            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version completions man offsets help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -85,7 +106,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__help)
-            opts="completions man help"
+            opts="completions man offsets help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -140,6 +161,34 @@ _connectctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        connectctl__subcmd__help__subcmd__offsets)
+            opts="show"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__help__subcmd__offsets__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         connectctl__subcmd__man)
             opts="-v -h -V --out --color --show-secrets --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -149,6 +198,108 @@ _connectctl() {
             case "${prev}" in
                 --out)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__offsets)
+            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__offsets__subcmd__help)
+            opts="show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__offsets__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__offsets__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__offsets__subcmd__show)
+            opts="-o -v -h -V --partitions --connector --output --color --show-secrets --timeout --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --partitions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml name" -- "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -29,6 +29,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand --version 'Print version'
             cand completions 'Print a shell completion script'
             cand man 'Print the manual page of a command, or write all pages into a folder'
+            cand offsets 'Show, move and compare the positions of source connectors'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'connectctl;completions'= {
@@ -54,14 +55,56 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'connectctl;offsets'= {
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand show 'Show the positions of source connectors'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'connectctl;offsets;show'= {
+            cand --partitions 'Also show in which of N partitions of an offset topic each key lies'
+            cand --connector 'Only offsets of this connector; repeat it for more'
+            cand -o 'Output format'
+            cand --output 'Output format'
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'connectctl;offsets;help'= {
+            cand show 'Show the positions of source connectors'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'connectctl;offsets;help;show'= {
+        }
+        &'connectctl;offsets;help;help'= {
+        }
         &'connectctl;help'= {
             cand completions 'Print a shell completion script'
             cand man 'Print the manual page of a command, or write all pages into a folder'
+            cand offsets 'Show, move and compare the positions of source connectors'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'connectctl;help;completions'= {
         }
         &'connectctl;help;man'= {
+        }
+        &'connectctl;help;offsets'= {
+            cand show 'Show the positions of source connectors'
+        }
+        &'connectctl;help;offsets;show'= {
         }
         &'connectctl;help;help'= {
         }

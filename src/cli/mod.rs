@@ -5,6 +5,7 @@ pub mod connect;
 mod error;
 pub mod listing;
 mod man;
+mod offsets;
 mod output;
 pub mod runtime;
 pub mod table;
@@ -53,6 +54,7 @@ pub enum Command {
         shell: clap_complete::Shell,
     },
     Man(man::Man),
+    Offsets(offsets::Offsets),
 }
 
 /// Runs the program and returns its exit code.
@@ -73,6 +75,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match cli.command {
         Command::Completions { shell } => completions(&ui, shell),
         Command::Man(args) => man::run(&ui, &args),
+        Command::Offsets(args) => offsets::run(&ui, &cli.global, &args),
     };
     match outcome {
         Ok(outcome) => outcome.code(),

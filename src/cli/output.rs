@@ -51,7 +51,10 @@ impl Ui {
     }
 
     pub fn error(&self, error: &CliError) {
-        self.say(format_args!("{ERROR}error:{ERROR:#} {:#}", error.error));
+        self.say(format_args!(
+            "{ERROR}error:{ERROR:#} {}",
+            chain(&error.error)
+        ));
         for hint in &error.hints {
             self.say(format_args!("{HINT}hint:{HINT:#} {hint}"));
         }
@@ -88,5 +91,30 @@ impl Ui {
         let mut err = anstream::AutoStream::new(std::io::stderr().lock(), self.color);
         // Nothing is left to tell the user with when stderr itself is gone.
         drop(writeln!(err, "{line}"));
+    }
+}
+
+/// Returns the error and its causes in one line; a cause that the text before it has said already is not repeated.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let error = anyhow::anyhow!("disk full")
+            .context("f: disk full")
+            .context("offsets");
+        assert_eq!(chain(&error), "offsets: f: disk full");
     }
 }
