@@ -1,1 +1,17 @@
 //! The Kafka client layer: kafka-protocol as codec; our own connections, routing, retry, deadlines and security.
+
+pub mod admin_configs;
+pub mod admin_topics;
+pub mod cluster;
+pub mod error;
+pub mod groups;
+pub mod offsets;
+pub mod sasl;
+pub mod security;
+pub mod settings;
+
+mod connection;
+mod coordinator;
+mod retry;
+mod versions;
+mod wire;

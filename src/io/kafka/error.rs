@@ -1,0 +1,419 @@
+//! What can go wrong between us and a Kafka cluster, told apart by cause, with a hint of what to do.
+
+use std::time::Duration;
+
+use crate::protocol::errors::{self, ErrorCode};
+
+/// An error code that a broker answered with, and for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerError {
+    /// The request by its protocol name, `CreateTopics`.
+    pub operation: &'static str,
+    /// What it was about, `topic connect-offsets`.
+    pub resource: String,
+    pub code: ErrorCode,
+    /// The broker's own words, when it sent any.
+    pub message: Option<String>,
+}
+
+impl BrokerError {
+    pub fn new(operation: &'static str, resource: impl Into<String>, code: i16) -> Self {
+        Self {
+            operation,
+            resource: resource.into(),
+            code: ErrorCode::of(code),
+            message: None,
+        }
+    }
+
+    /// Adds the broker's words; an empty text is none.
+    pub fn with_message(self, message: Option<impl AsRef<str>>) -> Self {
+        let message = message
+            .map(|text| text.as_ref().trim().to_owned())
+            .filter(|text| !text.is_empty());
+        Self { message, ..self }
+    }
+
+    pub fn is(&self, code: i16) -> bool {
+        self.code.code == code
+    }
+
+    pub fn is_authorization(&self) -> bool {
+        self.code.is_authorization()
+    }
+
+    /// True when the same request may succeed a moment later; an unknown topic is retriable to Kafka's clients, but
+    /// here it is an answer.
+    pub fn is_transient(&self) -> bool {
+        self.code.retriable
+            && !self.is(errors::UNKNOWN_TOPIC_OR_PARTITION)
+            && !self.is(errors::UNKNOWN_TOPIC_ID)
+    }
+
+    /// Returns what to do about it; for a missing ACL, which operation to allow on what.
+    pub fn hint(&self) -> Option<String> {
+        if self.is_authorization()
+            && let Some((_, acl)) = ACLS.iter().find(|(name, _)| *name == self.operation)
+        {
+            return Some(format!(
+                "Allow the principal {acl} for the {} with `kafka-acls.sh --add`.",
+                self.resource
+            ));
+        }
+        self.code.advice().map(str::to_owned)
+    }
+}
+
+impl std::fmt::Display for BrokerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} for {} was answered with {}",
+            self.operation, self.resource, self.code
+        )?;
+        match &self.message {
+            Some(message) => write!(f, ": {message}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for BrokerError {}
+
+/// ACL operations by request, as in Kafka's security documentation ("Operations and Resources on Protocols").
+const ACLS: &[(&str, &str)] = &[
+    ("CreateTopics", "CREATE"),
+    ("DeleteTopics", "DELETE"),
+    ("DescribeConfigs", "DESCRIBE_CONFIGS"),
+    ("IncrementalAlterConfigs", "ALTER_CONFIGS"),
+    ("Metadata", "DESCRIBE"),
+    ("ListOffsets", "DESCRIBE"),
+    ("Fetch", "READ"),
+    ("Produce", "WRITE"),
+    ("FindCoordinator", "DESCRIBE"),
+    ("ListGroups", "DESCRIBE"),
+    ("DescribeGroups", "DESCRIBE"),
+    ("OffsetFetch", "DESCRIBE"),
+    ("OffsetCommit", "READ"),
+    ("DeleteGroups", "DELETE"),
+];
+
+/// Why a TLS session could not be set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsFault {
+    /// The broker's certificate is not signed by anything in the truststore.
+    UntrustedCertificate,
+    /// The certificate is trusted but made out to another host.
+    HostNameMismatch,
+    /// The listener does not speak TLS.
+    PlainPort,
+    /// The broker wants a client certificate, or refuses ours.
+    ClientCertificate,
+    Other,
+}
+
+/// Why a cluster could not be spoken to, or what it answered. `address` is `host:port`.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum KafkaError {
+    #[error("{address:?} is not an address of the form host:port")]
+    Address { address: String },
+    #[error("the host of {address} is unknown: {reason}")]
+    UnknownHost { address: String, reason: String },
+    #[error("{address} refused the connection")]
+    Refused { address: String },
+    #[error("no connection to {address}: {reason}")]
+    Unreachable { address: String, reason: String },
+    #[error("{what} of {address} did not come within {}", seconds(*after))]
+    Timeout {
+        address: String,
+        /// What was waited for, `the connection`, `the answer to Metadata`.
+        what: String,
+        after: Duration,
+    },
+    #[error("{address} closed the connection during {during}{}", because(reason.as_ref()))]
+    Closed {
+        address: String,
+        during: String,
+        reason: Option<String>,
+    },
+    #[error("{address} is not a Kafka broker: it answered like {looks_like}")]
+    NotKafka { address: String, looks_like: String },
+    #[error("{address} speaks TLS, but the connection is not encrypted")]
+    TlsExpected { address: String },
+    #[error("no TLS session with {address}: {reason}")]
+    Tls {
+        address: String,
+        fault: TlsFault,
+        reason: String,
+    },
+    #[error("{address} refused the login with {mechanism}: {message}")]
+    Authentication {
+        address: String,
+        mechanism: String,
+        message: String,
+    },
+    #[error("{address} does not offer SASL {mechanism}, it offers {}", offered.join(", "))]
+    UnsupportedMechanism {
+        address: String,
+        mechanism: String,
+        offered: Vec<String>,
+    },
+    #[error("{0}")]
+    Broker(#[from] BrokerError),
+    #[error("{address} speaks {api} in versions {theirs}, we speak {ours}")]
+    UnsupportedVersion {
+        address: String,
+        api: String,
+        ours: String,
+        theirs: String,
+    },
+    #[error("{address} sent an answer that is not valid: {reason}")]
+    Protocol { address: String, reason: String },
+    #[error("the cluster advertises {address} for broker {broker}, but {source}")]
+    Advertised {
+        broker: i32,
+        address: String,
+        source: Box<KafkaError>,
+    },
+    #[error("none of the bootstrap servers could be used: {}", listed(attempts))]
+    Bootstrap { attempts: Vec<KafkaError> },
+    #[error("{source} (tried {attempts} times in {})", seconds(*after))]
+    GaveUp {
+        attempts: u32,
+        after: Duration,
+        source: Box<KafkaError>,
+    },
+}
+
+/// Causes that callers and tests tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KafkaErrorKind {
+    Address,
+    UnknownHost,
+    Refused,
+    Unreachable,
+    Timeout,
+    Closed,
+    NotKafka,
+    TlsExpected,
+    Tls(TlsFault),
+    Authentication,
+    UnsupportedMechanism,
+    Authorization,
+    Broker,
+    UnsupportedVersion,
+    Protocol,
+}
+
+impl KafkaError {
+    /// Returns the cause; for a list of bootstrap servers, the cause at the last of them.
+    pub fn kind(&self) -> KafkaErrorKind {
+        match self {
+            Self::Address { .. } => KafkaErrorKind::Address,
+            Self::UnknownHost { .. } => KafkaErrorKind::UnknownHost,
+            Self::Refused { .. } => KafkaErrorKind::Refused,
+            Self::Unreachable { .. } => KafkaErrorKind::Unreachable,
+            Self::Timeout { .. } => KafkaErrorKind::Timeout,
+            Self::Closed { .. } => KafkaErrorKind::Closed,
+            Self::NotKafka { .. } => KafkaErrorKind::NotKafka,
+            Self::TlsExpected { .. } => KafkaErrorKind::TlsExpected,
+            Self::Tls { fault, .. } => KafkaErrorKind::Tls(*fault),
+            Self::Authentication { .. } => KafkaErrorKind::Authentication,
+            Self::UnsupportedMechanism { .. } => KafkaErrorKind::UnsupportedMechanism,
+            Self::Broker(error) if error.is_authorization() => KafkaErrorKind::Authorization,
+            Self::Broker(_) => KafkaErrorKind::Broker,
+            Self::UnsupportedVersion { .. } => KafkaErrorKind::UnsupportedVersion,
+            Self::Protocol { .. } => KafkaErrorKind::Protocol,
+            Self::Advertised { source, .. } | Self::GaveUp { source, .. } => source.kind(),
+            Self::Bootstrap { attempts } => attempts
+                .last()
+                .map_or(KafkaErrorKind::Address, KafkaError::kind),
+        }
+    }
+
+    /// Returns the broker's answer, when that is what failed.
+    pub fn broker(&self) -> Option<&BrokerError> {
+        match self {
+            Self::Broker(error) => Some(error),
+            Self::Advertised { source, .. } | Self::GaveUp { source, .. } => source.broker(),
+            _ => None,
+        }
+    }
+
+    pub fn is_authorization(&self) -> bool {
+        self.kind() == KafkaErrorKind::Authorization
+    }
+
+    /// True when the same request may succeed later or at another broker.
+    pub fn is_retriable(&self) -> bool {
+        match self {
+            Self::Refused { .. }
+            | Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::Closed { .. } => true,
+            Self::Broker(error) => error.is_transient(),
+            Self::Advertised { source, .. } => source.is_retriable(),
+            _ => false,
+        }
+    }
+
+    /// True when the credentials were refused: trying them at another broker may lock the account.
+    pub fn is_decisive(&self) -> bool {
+        matches!(
+            self,
+            Self::Authentication { .. } | Self::UnsupportedMechanism { .. }
+        )
+    }
+
+    /// Returns what to do next, as a sentence.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Address { .. } => "Write bootstrap.servers as host:port, separated by commas.",
+            Self::UnknownHost { .. } => "Check the host name in bootstrap.servers, and DNS.",
+            Self::Refused { .. } => "Check that Kafka is running and listens on this port.",
+            Self::Unreachable { .. } => {
+                "Check the network and the firewall between here and Kafka."
+            }
+            Self::Timeout { .. } => {
+                "Check that the port is Kafka's and no firewall drops the packets; --timeout waits longer."
+            }
+            Self::Closed { .. } => {
+                "Compare security.protocol with the listener: a TLS or SASL listener closes plain connections."
+            }
+            Self::NotKafka { .. } => "Check the port: bootstrap.servers names Kafka brokers.",
+            Self::TlsExpected { .. } => "Set security.protocol=SSL or SASL_SSL.",
+            Self::Tls { fault, .. } => return tls_hint(*fault).map(str::to_owned),
+            Self::Authentication { .. } => {
+                "Check the user name, the password and sasl.mechanism in the client properties."
+            }
+            Self::UnsupportedMechanism { .. } => {
+                "Set sasl.mechanism to one of the mechanisms that the listener offers."
+            }
+            Self::Broker(error) => return error.hint(),
+            Self::UnsupportedVersion { .. } => "Kafka 2.8 to 4.x are supported.",
+            Self::Protocol { .. } => "Check that the port is Kafka's.",
+            Self::Advertised { .. } => {
+                "Correct advertised.listeners of that broker, or run where the address can be reached."
+            }
+            Self::Bootstrap { attempts } => return attempts.last().and_then(KafkaError::hint),
+            Self::GaveUp { source, .. } => return source.hint(),
+        };
+        Some(text.to_owned())
+    }
+
+    /// Wraps an I/O error of a connection that stood.
+    pub(super) fn lost(address: &str, during: &str, error: &std::io::Error) -> Self {
+        let plain_end = matches!(
+            error.kind(),
+            std::io::ErrorKind::UnexpectedEof
+                | std::io::ErrorKind::ConnectionReset
+                | std::io::ErrorKind::BrokenPipe
+        );
+        Self::Closed {
+            address: address.to_owned(),
+            during: during.to_owned(),
+            reason: (!plain_end).then(|| error.to_string()),
+        }
+    }
+
+    pub(super) fn protocol(address: &str, reason: impl std::fmt::Display) -> Self {
+        Self::Protocol {
+            address: address.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+fn tls_hint(fault: TlsFault) -> Option<&'static str> {
+    match fault {
+        TlsFault::UntrustedCertificate => {
+            Some("Put the certificate authority of the brokers into ssl.truststore.location.")
+        }
+        TlsFault::HostNameMismatch => Some(
+            "Use the host name that the certificate is made out to, or set ssl.endpoint.identification.algorithm= (empty).",
+        ),
+        TlsFault::PlainPort => {
+            Some("Set security.protocol=PLAINTEXT or SASL_PLAINTEXT, or use the TLS port.")
+        }
+        TlsFault::ClientCertificate => {
+            Some("Set ssl.keystore.location to a key whose certificate the brokers trust.")
+        }
+        TlsFault::Other => None,
+    }
+}
+
+fn because(reason: Option<&String>) -> String {
+    reason.map(|text| format!(": {text}")).unwrap_or_default()
+}
+
+fn listed(attempts: &[KafkaError]) -> String {
+    let lines: Vec<String> = attempts.iter().map(ToString::to_string).collect();
+    lines.join("; ")
+}
+
+fn seconds(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{} s", duration.as_secs())
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_acl_is_named_with_operation_and_resource() {
+        let error = BrokerError::new(
+            "CreateTopics",
+            "topic connect-offsets",
+            errors::TOPIC_AUTHORIZATION_FAILED,
+        );
+        assert_eq!(
+            error.hint().as_deref(),
+            Some(
+                "Allow the principal CREATE for the topic connect-offsets with `kafka-acls.sh --add`."
+            )
+        );
+        assert_eq!(
+            KafkaError::from(error).kind(),
+            KafkaErrorKind::Authorization
+        );
+    }
+
+    #[test]
+    fn every_bootstrap_server_is_listed_with_its_reason() {
+        let error = KafkaError::Bootstrap {
+            attempts: vec![
+                KafkaError::UnknownHost {
+                    address: "nowhere:1".into(),
+                    reason: "not found".into(),
+                },
+                KafkaError::Refused {
+                    address: "localhost:2".into(),
+                },
+            ],
+        };
+        assert_eq!(
+            error.to_string(),
+            "none of the bootstrap servers could be used: the host of nowhere:1 is unknown: not found; localhost:2 refused the connection"
+        );
+    }
+
+    #[test]
+    fn giving_up_keeps_the_cause() {
+        let error = KafkaError::GaveUp {
+            attempts: 3,
+            after: Duration::from_millis(1500),
+            source: Box::new(KafkaError::Refused {
+                address: "localhost:2".into(),
+            }),
+        };
+        assert_eq!(error.kind(), KafkaErrorKind::Refused);
+        assert_eq!(
+            error.to_string(),
+            "localhost:2 refused the connection (tried 3 times in 1.5 s)"
+        );
+    }
+}

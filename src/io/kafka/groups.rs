@@ -1,0 +1,373 @@
+//! Groups of any protocol type: listed, described, their committed offsets read, set and deleted.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use kafka_protocol::messages::describe_groups_response::DescribedGroup;
+use kafka_protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::{
+    DeleteGroupsRequest, DescribeGroupsRequest, GroupId, ListGroupsRequest, OffsetCommitRequest,
+    OffsetFetchRequest, OffsetFetchResponse,
+};
+use kafka_protocol::protocol::StrBytes;
+use tokio::time::Instant;
+
+use crate::io::kafka::cluster::{Cluster, topic_name};
+use crate::io::kafka::error::{BrokerError, KafkaError};
+use crate::io::kafka::retry::Items;
+use crate::protocol::errors;
+
+/// Groups of the cluster that the principal may see.
+#[derive(Debug, Clone, Default)]
+pub struct GroupListing {
+    pub groups: BTreeMap<String, GroupOverview>,
+    /// Brokers that did not answer: their groups are missing above.
+    pub unanswered: BTreeMap<i32, KafkaError>,
+}
+
+/// A group as ListGroups tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupOverview {
+    /// `consumer`, `connect`, …; empty for a group that only has committed offsets.
+    pub protocol_type: String,
+    /// `Stable`, `Empty`, …
+    pub state: String,
+    /// `classic`, `consumer`, …; empty on brokers before 3.8.
+    pub group_type: String,
+}
+
+/// A group as its coordinator describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupDescription {
+    /// `Stable`, `Empty`, `Dead` (no such group), …
+    pub state: String,
+    pub protocol_type: String,
+    /// The protocol the members agreed on: an assignor, `sessioned`, …
+    pub protocol: String,
+    pub members: Vec<GroupMember>,
+}
+
+/// A member of a group; what it subscribed to and was given stays bytes, their meaning depends on the protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupMember {
+    pub member_id: String,
+    pub client_id: String,
+    pub client_host: String,
+    pub metadata: Bytes,
+    pub assignment: Bytes,
+}
+
+/// Topic and partition.
+pub type TopicPartition = (String, i32);
+
+impl Cluster {
+    /// Lists the groups of all brokers.
+    pub async fn list_groups(&self) -> Result<GroupListing, KafkaError> {
+        self.describe().await?;
+        let mut listing = GroupListing::default();
+        for broker in self.broker_ids() {
+            match self.groups_of(broker).await {
+                Ok(groups) => listing.groups.extend(groups),
+                Err(error) => _ = listing.unanswered.insert(broker, error),
+            }
+        }
+        match listing.unanswered.pop_first() {
+            // Nobody answered: that is an error, not an empty list.
+            Some((_, error)) if listing.groups.is_empty() && listing.unanswered.is_empty() => {
+                Err(error)
+            }
+            Some((broker, error)) => {
+                listing.unanswered.insert(broker, error);
+                Ok(listing)
+            }
+            None => Ok(listing),
+        }
+    }
+
+    async fn groups_of(&self, broker: i32) -> Result<BTreeMap<String, GroupOverview>, KafkaError> {
+        let mut retry = self.retry();
+        loop {
+            match self.groups_of_once(broker, retry.deadline()).await {
+                Ok(groups) => return Ok(groups),
+                Err(error) => retry.pause_if_transient(error).await?,
+            }
+        }
+    }
+
+    async fn groups_of_once(
+        &self,
+        broker: i32,
+        deadline: Instant,
+    ) -> Result<BTreeMap<String, GroupOverview>, KafkaError> {
+        let connection = self.broker(broker, deadline).await?;
+        let request = ListGroupsRequest::default();
+        let response = connection.call(&request, i16::MAX, deadline).await?;
+        if response.error_code != errors::NONE {
+            let resource = format!("broker {broker}");
+            return Err(BrokerError::new("ListGroups", resource, response.error_code).into());
+        }
+        let groups = response.groups.into_iter().map(|group| {
+            let overview = GroupOverview {
+                protocol_type: group.protocol_type.to_string(),
+                state: group.group_state.to_string(),
+                group_type: group.group_type.to_string(),
+            };
+            (group.group_id.to_string(), overview)
+        });
+        Ok(groups.collect())
+    }
+
+    /// Describes groups at their coordinators; a group that does not exist is in state `Dead`.
+    pub async fn describe_groups(
+        &self,
+        ids: &[String],
+    ) -> Result<BTreeMap<String, Result<GroupDescription, BrokerError>>, KafkaError> {
+        let mut items = Items::of(ids);
+        let mut retry = self.retry();
+        loop {
+            let round = self.describe_round(&mut items, retry.deadline()).await;
+            if !items.again(round, &mut retry).await? {
+                return Ok(items.finish());
+            }
+        }
+    }
+
+    async fn describe_round(
+        &self,
+        items: &mut Items<GroupDescription>,
+        deadline: Instant,
+    ) -> Result<(), KafkaError> {
+        for (coordinator, groups) in self.coordinators(items, deadline).await? {
+            let connection = coordinator.connect(self, deadline).await?;
+            let request = DescribeGroupsRequest::default()
+                .with_groups(groups.into_iter().map(group_id).collect());
+            let response = connection.call(&request, i16::MAX, deadline).await?;
+            for group in response.groups {
+                let id = group.group_id.to_string();
+                items.settle(&id, described_group(group));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the committed offsets of a group; partitions without one are left out, an unknown group has none.
+    pub async fn committed_offsets(
+        &self,
+        group: &str,
+    ) -> Result<BTreeMap<TopicPartition, i64>, KafkaError> {
+        let mut retry = self.retry();
+        loop {
+            match self.committed_once(group, retry.deadline()).await {
+                Ok(offsets) => return Ok(offsets),
+                Err(error) => retry.pause_if_transient(error).await?,
+            }
+        }
+    }
+
+    async fn committed_once(
+        &self,
+        group: &str,
+        deadline: Instant,
+    ) -> Result<BTreeMap<TopicPartition, i64>, KafkaError> {
+        let connection = self.coordinator(group, deadline).await?;
+        let version = connection.version::<OffsetFetchRequest>(i16::MAX)?;
+        // From version 8 on (KIP-709) one request may ask for many groups.
+        let request = if version >= 8 {
+            let asked = OffsetFetchRequestGroup::default()
+                .with_group_id(group_id(group.to_owned()))
+                .with_topics(None);
+            OffsetFetchRequest::default().with_groups(vec![asked])
+        } else {
+            OffsetFetchRequest::default()
+                .with_group_id(group_id(group.to_owned()))
+                .with_topics(None)
+        };
+        let response = connection.request(&request, version, deadline).await?;
+        let failed = |code| BrokerError::new("OffsetFetch", format!("group {group}"), code);
+        let mut offsets = BTreeMap::new();
+        for (topic, partition, offset, code) in committed(response, failed)? {
+            if code != errors::NONE {
+                let resource = format!("group {group}, partition {topic}-{partition}");
+                return Err(BrokerError::new("OffsetFetch", resource, code).into());
+            }
+            if offset >= 0 {
+                offsets.insert((topic, partition), offset);
+            }
+        }
+        Ok(offsets)
+    }
+
+    /// Commits offsets for a group without members; each partition has its own outcome.
+    ///
+    /// A group with members refuses with `UNKNOWN_MEMBER_ID`.
+    pub async fn commit_offsets(
+        &self,
+        group: &str,
+        offsets: &BTreeMap<TopicPartition, i64>,
+    ) -> Result<BTreeMap<TopicPartition, Result<(), BrokerError>>, KafkaError> {
+        let mut retry = self.retry();
+        loop {
+            let outcomes = self.commit_once(group, offsets, retry.deadline()).await;
+            let error = match outcomes {
+                Ok(outcomes) => {
+                    let passing = outcomes.values().find_map(|o| o.as_ref().err());
+                    match passing.filter(|error| error.is_transient()).cloned() {
+                        None => return Ok(outcomes),
+                        Some(error) => match retry.pause_if_transient(error.into()).await {
+                            Ok(()) => continue,
+                            Err(_) => return Ok(outcomes),
+                        },
+                    }
+                }
+                Err(error) => error,
+            };
+            retry.pause_if_transient(error).await?;
+        }
+    }
+
+    async fn commit_once(
+        &self,
+        group: &str,
+        offsets: &BTreeMap<TopicPartition, i64>,
+        deadline: Instant,
+    ) -> Result<BTreeMap<TopicPartition, Result<(), BrokerError>>, KafkaError> {
+        let connection = self.coordinator(group, deadline).await?;
+        let mut topics: BTreeMap<&str, Vec<OffsetCommitRequestPartition>> = BTreeMap::new();
+        for ((topic, partition), offset) in offsets {
+            let commit = OffsetCommitRequestPartition::default()
+                .with_partition_index(*partition)
+                .with_committed_offset(*offset)
+                .with_committed_leader_epoch(-1)
+                .with_committed_metadata(Some(StrBytes::new()));
+            topics.entry(topic).or_default().push(commit);
+        }
+        let topics = topics.into_iter().map(|(topic, partitions)| {
+            OffsetCommitRequestTopic::default()
+                .with_name(topic_name(topic))
+                .with_partitions(partitions)
+        });
+        // Without generation and member: allowed while the group is empty.
+        let request = OffsetCommitRequest::default()
+            .with_group_id(group_id(group.to_owned()))
+            .with_generation_id_or_member_epoch(-1)
+            .with_topics(topics.collect());
+        let response = connection.call(&request, i16::MAX, deadline).await?;
+        let mut outcomes = BTreeMap::new();
+        for topic in response.topics {
+            for partition in topic.partitions {
+                let at = (topic.name.to_string(), partition.partition_index);
+                let resource = format!("group {group}, partition {}-{}", at.0, at.1);
+                let outcome = coded("OffsetCommit", resource, partition.error_code);
+                outcomes.insert(at, outcome);
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Deletes groups without members, with their committed offsets; each group has its own outcome.
+    pub async fn delete_groups(
+        &self,
+        ids: &[String],
+    ) -> Result<BTreeMap<String, Result<(), BrokerError>>, KafkaError> {
+        let mut items = Items::of(ids);
+        let mut retry = self.retry();
+        loop {
+            let round = self.delete_groups_round(&mut items, retry.deadline()).await;
+            if !items.again(round, &mut retry).await? {
+                return Ok(items.finish());
+            }
+        }
+    }
+
+    async fn delete_groups_round(
+        &self,
+        items: &mut Items<()>,
+        deadline: Instant,
+    ) -> Result<(), KafkaError> {
+        for (coordinator, groups) in self.coordinators(items, deadline).await? {
+            let connection = coordinator.connect(self, deadline).await?;
+            let request = DeleteGroupsRequest::default()
+                .with_groups_names(groups.into_iter().map(group_id).collect());
+            let response = connection.call(&request, i16::MAX, deadline).await?;
+            for result in response.results {
+                let id = result.group_id.to_string();
+                let outcome = coded("DeleteGroups", format!("group {id}"), result.error_code);
+                items.settle(&id, outcome);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn coded(operation: &'static str, resource: String, code: i16) -> Result<(), BrokerError> {
+    if code == errors::NONE {
+        Ok(())
+    } else {
+        Err(BrokerError::new(operation, resource, code))
+    }
+}
+
+fn described_group(group: DescribedGroup) -> Result<GroupDescription, BrokerError> {
+    // From version 6 on (KIP-1043) an unknown group is an error; before, it was in state Dead.
+    let unknown = group.error_code == errors::GROUP_ID_NOT_FOUND;
+    if group.error_code != errors::NONE && !unknown {
+        let resource = format!("group {}", group.group_id.as_str());
+        let error = BrokerError::new("DescribeGroups", resource, group.error_code);
+        return Err(error.with_message(group.error_message.as_deref()));
+    }
+    let members = group.members.into_iter().map(|member| GroupMember {
+        member_id: member.member_id.to_string(),
+        client_id: member.client_id.to_string(),
+        client_host: member.client_host.to_string(),
+        metadata: member.member_metadata,
+        assignment: member.member_assignment,
+    });
+    Ok(GroupDescription {
+        state: if unknown {
+            "Dead".to_owned()
+        } else {
+            group.group_state.to_string()
+        },
+        protocol_type: group.protocol_type.to_string(),
+        protocol: group.protocol_data.to_string(),
+        members: members.collect(),
+    })
+}
+
+type Committed = (String, i32, i64, i16);
+
+/// Reads the answer in either of its two shapes: topic, partition, offset, error code.
+fn committed(
+    response: OffsetFetchResponse,
+    failed: impl Fn(i16) -> BrokerError,
+) -> Result<Vec<Committed>, BrokerError> {
+    let mut found = Vec::new();
+    if response.error_code != errors::NONE {
+        return Err(failed(response.error_code));
+    }
+    for topic in response.topics {
+        for p in topic.partitions {
+            let name = topic.name.to_string();
+            found.push((name, p.partition_index, p.committed_offset, p.error_code));
+        }
+    }
+    for group in response.groups {
+        if group.error_code != errors::NONE {
+            return Err(failed(group.error_code));
+        }
+        for topic in group.topics {
+            for p in topic.partitions {
+                let name = topic.name.to_string();
+                found.push((name, p.partition_index, p.committed_offset, p.error_code));
+            }
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn group_id(id: String) -> GroupId {
+    GroupId(StrBytes::from_string(id))
+}
