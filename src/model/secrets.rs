@@ -1,1 +1,0 @@
-//! Which settings hold credentials, and how they are shown.

@@ -1,1 +1,0 @@
-//! Worker settings: standalone and distributed.

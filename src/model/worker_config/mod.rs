@@ -1,0 +1,106 @@
+//! Worker settings: standalone and distributed.
+//!
+//! A worker file is a `.properties` file ([`super::properties`]). Here is what a worker makes of it.
+
+mod settings;
+mod storage_topics;
+
+use super::properties::Properties;
+
+pub use settings::{Default, Mode, SETTINGS, Setting, Type, setting};
+pub use storage_topics::{StorageRole, StorageTopic, StorageTopics, WorkerConfigError};
+
+/// Where a standalone worker keeps its offsets; without it, it does not start.
+pub const OFFSET_STORAGE_FILE_FILENAME: &str = "offset.storage.file.filename";
+
+/// Returns whether the file is that of a distributed worker.
+///
+/// A standalone file may carry inert settings of a distributed one, and still is one as long as it names an offsets
+/// file, without which no standalone worker starts.
+pub fn is_distributed(properties: &Properties) -> bool {
+    !properties.contains_key(OFFSET_STORAGE_FILE_FILENAME)
+        && StorageRole::ALL
+            .iter()
+            .any(|role| properties.contains_key(&role.key("topic")))
+}
+
+/// Returns whether the file is that of a worker rather than of a connector.
+pub fn is_worker(properties: &Properties) -> bool {
+    !properties.contains_key("connector.class")
+        && properties.keys().any(|key| {
+            // Converters are settings of connectors too.
+            setting(key).is_some_and(|setting| !setting.name.contains("converter"))
+        })
+}
+
+/// Returns the value as the worker reads it: settings that it defines are trimmed, others are not.
+///
+/// `ConfigDef.parseType` trims as `java.lang.String.trim` does.
+pub fn effective_value<'a>(key: &str, value: &'a str) -> &'a str {
+    if setting(key).is_some() {
+        trimmed(value)
+    } else {
+        value
+    }
+}
+
+/// Returns the text without leading and trailing characters up to U+0020, as `java.lang.String.trim` does.
+pub fn trimmed(value: &str) -> &str {
+    value.trim_matches(|character| character <= ' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn properties(pairs: &[(&str, &str)]) -> Properties {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn a_file_that_names_an_offsets_file_is_standalone() {
+        let standalone = [("offset.storage.file.filename", "/o"), ("group.id", "g")];
+        assert!(!is_distributed(&properties(&standalone)));
+        let both = [standalone[0], ("config.storage.topic", "c")];
+        assert!(!is_distributed(&properties(&both)));
+    }
+
+    #[test]
+    fn a_file_with_storage_topics_and_without_an_offsets_file_is_distributed() {
+        assert!(is_distributed(&properties(&[(
+            "config.storage.topic",
+            "c"
+        )])));
+        assert!(!is_distributed(&properties(&[("group.id", "g")])));
+    }
+
+    #[test]
+    fn workers_and_connectors_are_told_apart() {
+        assert!(is_worker(&properties(&[
+            ("bootstrap.servers", "b"),
+            ("key.converter", "k")
+        ])));
+        assert!(!is_worker(&properties(&[
+            ("connector.class", "c"),
+            ("key.converter", "k")
+        ])));
+        assert!(!is_worker(&properties(&[
+            ("name", "n"),
+            ("key.converter", "k")
+        ])));
+        assert!(!is_worker(&properties(&[])));
+    }
+
+    #[test]
+    fn known_settings_are_trimmed_as_java_trims() {
+        assert_eq!(effective_value("bootstrap.servers", " a:1\t\u{1} "), "a:1");
+        assert_eq!(
+            effective_value("bootstrap.servers", "\u{a0}a\u{a0}"),
+            "\u{a0}a\u{a0}"
+        );
+        assert_eq!(effective_value("producer.acks", " all "), " all ");
+    }
+}
