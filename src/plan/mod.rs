@@ -8,6 +8,7 @@ mod deployment;
 mod finding;
 mod observed;
 pub mod offset_diff;
+pub mod offset_fold;
 pub mod offset_rows;
 pub mod offset_seed;
 mod steps;

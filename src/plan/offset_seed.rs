@@ -1,6 +1,6 @@
 //! Which records `offsets seed` produces, decided from the file and the topic before anything is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 
@@ -18,6 +18,9 @@ pub struct SeedPlan {
     pub expected: Vec<SeedRecord>,
     /// Keys for which the topic holds another value.
     pub conflicts: Vec<Conflict>,
+    /// Keys of the file that have a record outside the partition where a worker writes them: which record a worker
+    /// would take is a matter of timing, so nothing can be seeded safely.
+    pub astray: Vec<Bytes>,
     /// Warnings about entries that are left out or that a worker will not find.
     pub findings: Vec<Finding>,
 }
@@ -65,7 +68,11 @@ pub fn plan_seed(
         if record.value.is_none() && held_value.is_none() {
             continue;
         }
-        let in_place = held.is_some_and(|h| Some(h.partition) == record.partition);
+        let astray =
+            held.is_some_and(|h| Some(h.partition) != record.partition || !h.elsewhere.is_empty());
+        if astray {
+            plan.astray.push(record.key.clone());
+        }
         let equal = held_value == record.value.as_ref();
         if let Some(held) = held.filter(|h| h.value.is_some() && !equal) {
             plan.conflicts.push(Conflict {
@@ -77,7 +84,7 @@ pub fn plan_seed(
                 offset: held.offset,
             });
         }
-        if !(equal && in_place) {
+        if !equal {
             plan.records.push(record.clone());
         }
         plan.expected.push(record);
@@ -107,7 +114,10 @@ pub fn misplaced(stored: &BTreeMap<Bytes, StoredOffset>, partitions: i32) -> Vec
             } else {
                 return None;
             };
-            let remedy = format!("keep the key in partition {home} only: write tombstones for it into the others");
+            let remedy = format!(
+                "no record can be taken out of a partition: seed a new offset topic, in which the key is in partition \
+                 {home} of {partitions} only"
+            );
             Some(warning("P11", text(key), message, remedy))
         })
         .collect()
@@ -124,26 +134,24 @@ fn wanted(
     partitions: i32,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<SeedRecord>, SeedRefusal> {
-    let mut records: BTreeMap<Bytes, usize> = BTreeMap::new();
-    let mut wanted: Vec<SeedRecord> = Vec::new();
+    let mut index: HashMap<Bytes, usize> = HashMap::with_capacity(entries.len());
+    let mut wanted: Vec<Wanted> = Vec::with_capacity(entries.len());
     let mut first_error = None;
-    let mut names = std::collections::BTreeSet::new();
+    let mut names = BTreeSet::new();
     for entry in entries {
         findings.extend(entry_findings(entry));
-        match record(entry, renames, partitions) {
+        match Wanted::of(entry, renames, partitions) {
             Ok(None) => {}
             Ok(Some((old_name, record))) => {
-                names.insert(old_name);
-                match records.get(&record.key).map(|at| &wanted[*at]) {
-                    Some(same) if same.value == record.value => {}
-                    Some(other) => {
-                        let key = text(&other.key);
-                        return Err(SeedRefusal::Ambiguous { key });
-                    }
-                    None => {
-                        records.insert(record.key.clone(), wanted.len());
-                        wanted.push(record);
-                    }
+                if !renames.is_empty() {
+                    names.insert(old_name);
+                }
+                let at = *index
+                    .entry(record.record.key.clone())
+                    .or_insert(wanted.len());
+                match wanted.get_mut(at) {
+                    Some(earlier) => earlier.meet(record)?,
+                    None => wanted.push(record),
                 }
             }
             Err(reason) => first_error = first_error.or(Some(reason)),
@@ -155,39 +163,63 @@ fn wanted(
     }
     match renames.iter().find(|rename| !names.contains(&rename.old)) {
         Some(rename) => Err(SeedRefusal::UnknownRename(rename.old.clone())),
-        None => Ok(wanted),
+        None => Ok(wanted.into_iter().map(|wanted| wanted.record).collect()),
     }
 }
 
-/// The name before any rename, and the record; `None` for a null key.
-fn record(
-    entry: &OffsetEntry,
-    renames: &[Rename],
-    partitions: i32,
-) -> Result<Option<(String, SeedRecord)>, OffsetKeyError> {
-    let unwrapped = unwrap_envelope(entry)?;
-    let plain = unwrapped.as_ref().unwrap_or(entry);
-    let Some(raw) = &plain.key else {
-        return Ok(None);
-    };
-    let key = OffsetKey::parse(raw)?;
-    let old_name = key.connector().to_owned();
-    let rename = renames.iter().find(|rename| rename.old == old_name);
-    let (connector, key) = match rename {
-        Some(rename) => (rename.new.clone(), key.renamed(&rename.new)),
-        None => (old_name.clone(), raw.clone()),
-    };
-    let partition = partitioner::partition_of(&key, partitions);
-    let value = plain.value.clone().filter(|value| !is_no_offset(value));
-    Ok(Some((
-        old_name,
-        SeedRecord {
+/// A record that the file asks for.
+struct Wanted {
+    record: SeedRecord,
+    /// It came out of an envelope.
+    unwrapped: bool,
+}
+
+impl Wanted {
+    /// Returns the connector's name before any rename, and the record; `None` for a null key.
+    fn of(
+        entry: &OffsetEntry,
+        renames: &[Rename],
+        partitions: i32,
+    ) -> Result<Option<(String, Self)>, OffsetKeyError> {
+        let unwrapped = unwrap_envelope(entry)?;
+        let plain = unwrapped.as_ref().unwrap_or(entry);
+        let Some(raw) = &plain.key else {
+            return Ok(None);
+        };
+        let key = OffsetKey::parse(raw)?;
+        let old_name = key.connector().to_owned();
+        let rename = renames.iter().find(|rename| rename.old == old_name);
+        let (connector, key) = match rename {
+            Some(rename) => (rename.new.clone(), key.renamed(&rename.new)),
+            None => (old_name.clone(), raw.clone()),
+        };
+        let partition = partitioner::partition_of(&key, partitions);
+        let value = plain.value.clone().filter(|value| !is_no_offset(value));
+        let record = SeedRecord {
             connector,
             key,
             value,
             partition: Some(partition),
-        },
-    )))
+        };
+        let unwrapped = unwrapped.is_some();
+        Ok(Some((old_name, Self { record, unwrapped })))
+    }
+
+    /// Meets another entry with the same key.
+    ///
+    /// A worker since 3.0 that read a file with envelopes wrote plain entries beside them: the plain one is newer.
+    fn meet(&mut self, other: Self) -> Result<(), SeedRefusal> {
+        match (self.unwrapped, other.unwrapped) {
+            (true, false) => *self = other,
+            (false, true) => {}
+            _ if self.record.value == other.record.value => {}
+            _ => {
+                let key = text(&self.record.key);
+                return Err(SeedRefusal::Ambiguous { key });
+            }
+        }
+        Ok(())
+    }
 }
 
 fn entry_findings(entry: &OffsetEntry) -> Vec<Finding> {
@@ -319,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn an_equal_record_in_a_wrong_partition_is_sent_to_the_right_one() {
+    fn a_record_in_a_wrong_partition_stands_in_the_way() {
         let (key, mut record) = stored(KEY, Some("{}"), 5);
         record.partition = (record.partition + 1) % 5;
         let plan = plan_seed(
@@ -329,7 +361,7 @@ mod tests {
             5,
         )
         .unwrap();
-        assert_eq!((plan.records.len(), plan.conflicts.len()), (1, 0));
+        assert_eq!((plan.records.len(), plan.astray.len()), (0, 1));
     }
 
     #[test]
@@ -405,6 +437,20 @@ mod tests {
         let keys: Vec<_> = plan.records.iter().map(|r| text(&r.key)).collect();
         assert_eq!(keys, [r#"["a", {"file":"x"}]"#, r#"["a",{}]"#]);
         assert_eq!(plan.records[1].value.as_deref(), Some(&br#"{"p":1}"#[..]));
+    }
+
+    #[test]
+    fn a_plain_entry_is_newer_than_the_envelope_beside_it() {
+        let envelope = entry(
+            r#"{"schema":null,"payload":["a",{"file":"x"}]}"#,
+            r#"{"schema":null,"payload":{"p":1}}"#,
+        );
+        let newer = entry(KEY, r#"{"p":2}"#);
+        for entries in [[envelope.clone(), newer.clone()], [newer, envelope]] {
+            let plan = plan_seed(&entries, &[], &BTreeMap::new(), 5).unwrap();
+            assert_eq!(plan.records.len(), 1);
+            assert_eq!(plan.records[0].value.as_deref(), Some(&br#"{"p":2}"#[..]));
+        }
     }
 
     #[test]

@@ -1,0 +1,173 @@
+//! The latest record per key of an offset topic, as a worker's `KafkaOffsetBackingStore` would end up with, plus what
+//! it cannot see: keys with records in two partitions, for which its winner is a matter of timing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+
+use crate::plan::StoredOffset;
+use crate::protocol::partitioner;
+
+/// Folds records in any interleaving of partitions; within a partition in the order of their offsets.
+#[derive(Debug)]
+pub struct OffsetFold {
+    partitions: i32,
+    latest: HashMap<Bytes, Held>,
+    null_keys: u64,
+}
+
+/// The last record of a key in one partition, and those in others, which are rare.
+#[derive(Debug)]
+struct Held {
+    first: Last,
+    others: Vec<Last>,
+}
+
+#[derive(Debug)]
+struct Last {
+    partition: i32,
+    offset: i64,
+    timestamp: i64,
+    value: Option<Bytes>,
+}
+
+impl OffsetFold {
+    /// `partitions` is the topic's partition count.
+    pub fn new(partitions: i32) -> Self {
+        Self {
+            partitions,
+            latest: HashMap::new(),
+            null_keys: 0,
+        }
+    }
+
+    /// Takes the next record of a partition. `timestamp` is in milliseconds since the epoch.
+    pub fn record(
+        &mut self,
+        partition: i32,
+        offset: i64,
+        timestamp: i64,
+        key: Option<Bytes>,
+        value: Option<Bytes>,
+    ) {
+        let Some(key) = key else {
+            self.null_keys += 1;
+            return;
+        };
+        let last = Last {
+            partition,
+            offset,
+            timestamp,
+            value,
+        };
+        match self.latest.get_mut(&key) {
+            None => {
+                let held = Held {
+                    first: last,
+                    others: Vec::new(),
+                };
+                self.latest.insert(key, held);
+            }
+            Some(held) => held.put(last),
+        }
+    }
+
+    /// Returns how many records had no key; no worker uses them.
+    pub fn null_keys(&self) -> u64 {
+        self.null_keys
+    }
+
+    /// Returns the record that holds for every key, tombstones included.
+    ///
+    /// Of a key in several partitions it is the one where a worker writes, otherwise the youngest.
+    pub fn finish(self) -> BTreeMap<Bytes, StoredOffset> {
+        let partitions = self.partitions;
+        self.latest
+            .into_iter()
+            .map(|(key, held)| {
+                let home = partitioner::partition_of(&key, partitions);
+                (key, held.settle(home))
+            })
+            .collect()
+    }
+}
+
+impl Held {
+    fn put(&mut self, last: Last) {
+        let place = std::iter::once(&mut self.first)
+            .chain(&mut self.others)
+            .find(|held| held.partition == last.partition);
+        match place {
+            Some(held) => *held = last,
+            None => self.others.push(last),
+        }
+    }
+
+    fn settle(self, home: i32) -> StoredOffset {
+        let mut all = self.others;
+        all.push(self.first);
+        all.sort_by_key(|last| (last.partition == home, last.timestamp, last.partition));
+        let mut elsewhere: Vec<_> = all.iter().map(|last| last.partition).collect();
+        elsewhere.pop();
+        elsewhere.sort_unstable();
+        let winner = all.pop().expect("the first record is always among them");
+        StoredOffset {
+            partition: winner.partition,
+            offset: winner.offset,
+            value: winner.value,
+            elsewhere,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its murmur2 partition of 25 is 14.
+    const KEY: &[u8] = br#"["file-src",{"filename":"/var/lib/connect/in.txt"}]"#;
+
+    fn fold(records: &[(i32, i64, i64, Option<&'static str>)]) -> StoredOffset {
+        let mut fold = OffsetFold::new(25);
+        for (partition, offset, timestamp, value) in records {
+            let value = value.map(|v| Bytes::from_static(v.as_bytes()));
+            fold.record(
+                *partition,
+                *offset,
+                *timestamp,
+                Some(Bytes::from_static(KEY)),
+                value,
+            );
+        }
+        fold.finish().remove(KEY).unwrap()
+    }
+
+    #[test]
+    fn the_last_record_of_a_partition_wins_and_a_tombstone_is_kept() {
+        let held = fold(&[(14, 0, 9, Some("a")), (14, 1, 5, Some("b"))]);
+        assert_eq!((held.offset, held.value.as_deref()), (1, Some(&b"b"[..])));
+        let held = fold(&[(14, 0, 9, Some("a")), (14, 7, 5, None)]);
+        assert_eq!((held.offset, held.value), (7, None));
+        assert!(held.elsewhere.is_empty());
+    }
+
+    #[test]
+    fn of_a_key_in_two_partitions_the_one_where_a_worker_writes_is_taken() {
+        let held = fold(&[(14, 3, 1, Some("home")), (2, 9, 99, Some("away"))]);
+        assert_eq!((held.partition, held.elsewhere), (14, vec![2]));
+        let held = fold(&[
+            (7, 3, 1, Some("old")),
+            (2, 9, 99, Some("young")),
+            (7, 4, 2, None),
+        ]);
+        assert_eq!((held.partition, held.elsewhere), (2, vec![7]));
+    }
+
+    #[test]
+    fn records_without_a_key_are_counted_and_left_out() {
+        let mut fold = OffsetFold::new(5);
+        fold.record(0, 0, 0, None, Some(Bytes::from_static(b"{}")));
+        assert_eq!(fold.null_keys(), 1);
+        assert!(fold.finish().is_empty());
+    }
+}
