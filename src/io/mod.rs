@@ -3,3 +3,4 @@
 pub mod connect_rest;
 pub mod files;
 pub mod kafka;
+pub mod storage_topics;

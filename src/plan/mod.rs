@@ -12,6 +12,7 @@ pub mod offset_fold;
 pub mod offset_rows;
 pub mod offset_seed;
 mod steps;
+pub mod storage_topics;
 
 pub use choices::{Choices, Rename, ReplicationFactor};
 pub use deployment::{
