@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::jvm::{Jvm, JvmOptions};
-use super::{maven, ports, rest, wait};
+use super::{maven, ports, rest, wait, watchdog};
 
 const START: Duration = Duration::from_secs(120);
 
@@ -271,8 +271,11 @@ fn start(main: &'static str, version: &str, files: &[PathBuf]) -> Worker {
             .collect(),
         jvm: Vec::new(),
         heap: 256,
+        folder: worker.parent().map_or_else(PathBuf::new, Path::to_path_buf),
     };
-    let mut process = Jvm::start(&options, &worker.with_extension("log"));
+    // Not beside the worker file: that folder is the test's.
+    let log = watchdog::temporary_folder("connectctl-worker-").join("worker.log");
+    let mut process = Jvm::start(&options, &log);
     let url = listener(worker);
     process.wait_until("serving REST", START, || {
         rest::request("GET", &format!("{url}/health"), None)

@@ -168,6 +168,22 @@ pub fn read_topic(bootstrap: &str, topic: &str) -> Vec<JavaRecord> {
     output.text().lines().map(record).collect()
 }
 
+/// Appends one record to a partition with Kafka's own producer (`acks=all`).
+#[track_caller]
+pub fn produce(bootstrap: &str, topic: &str, partition: i32, key: &[u8], value: Option<&[u8]>) {
+    use base64::Engine as _;
+    const SOURCE: &str = include_str!("java/Produce.java");
+    let text = |bytes| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let value = value.map_or_else(|| "-".to_owned(), text);
+    let partition = partition.to_string();
+    run(
+        SOURCE,
+        &[bootstrap, topic, &partition, &text(key), &value],
+        b"",
+    )
+    .success();
+}
+
 fn record(line: &str) -> JavaRecord {
     use base64::Engine as _;
     let bytes = |field: &str| {

@@ -20,6 +20,8 @@ pub struct JvmOptions {
     pub jvm: Vec<String>,
     /// Largest heap in MB.
     pub heap: u32,
+    /// Working folder: relative paths in configurations start here.
+    pub folder: PathBuf,
 }
 
 /// A running Java process. Dropping it kills it.
@@ -75,7 +77,7 @@ impl Jvm {
             .arg(maven::class_path(&options.version))
             .arg(options.main)
             .args(&options.arguments)
-            .current_dir(folder)
+            .current_dir(&options.folder)
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)

@@ -188,6 +188,7 @@ impl Kafka {
             arguments: vec![server.display().to_string()],
             jvm: self.options.jvm.clone(),
             heap: self.options.heap,
+            folder: self.folder.clone(),
         };
         *self.process() = Some(Jvm::start(&options, &log));
     }
@@ -265,12 +266,7 @@ fn cluster_id() -> String {
 }
 
 fn prepare(id: i32, controller: u16, voters: &[String], options: &KafkaOptions) -> Kafka {
-    let folder = tempfile::Builder::new()
-        .prefix("connectctl-kafka-")
-        .tempdir()
-        .expect("the temporary folder is writable")
-        .keep();
-    watchdog::remove_at_end(&folder);
+    let folder = watchdog::temporary_folder("connectctl-kafka-");
     let mut ports = vec![("PLAINTEXT".to_owned(), ports::free())];
     for listener in &options.listeners {
         ports.push((listener.name.clone(), ports::free()));

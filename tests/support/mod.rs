@@ -5,6 +5,7 @@
 //! * [`kafka`]: brokers and clusters; [`kafka::shared`] is the suite's one broker.
 //! * [`connect`]: standalone and distributed workers of Apache Kafka Connect.
 //! * [`java`]: a single-file Java program with Kafka's class path.
+//! * [`cutover`]: a whole migration with lines written all the while, counted by Kafka's own consumer.
 //! * [`rest`]: blocking JSON over HTTP.
 //! * [`world`]: a temporary folder in which `connectctl` is run.
 //!
@@ -13,6 +14,7 @@
 
 #![allow(
     dead_code,
+    unused_macros,
     unreachable_pub,
     clippy::print_stderr,
     reason = "every test, example and bench that includes this folder uses another part of it"
@@ -20,6 +22,7 @@
 
 pub mod binary;
 pub mod connect;
+pub mod cutover;
 pub mod java;
 pub mod jvm;
 pub mod kafka;

@@ -5,7 +5,7 @@
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -57,4 +57,15 @@ pub fn spare(pid: u32) {
 /// Removes the folder when this process ends.
 pub fn remove_at_end(folder: &Path) {
     tell("remove", &folder.display().to_string());
+}
+
+/// Makes a folder that is removed when this process ends.
+pub fn temporary_folder(prefix: &str) -> PathBuf {
+    let folder = tempfile::Builder::new()
+        .prefix(prefix)
+        .tempdir()
+        .expect("the temporary folder is writable")
+        .keep();
+    remove_at_end(&folder);
+    folder
 }
