@@ -1,12 +1,15 @@
 //! What the other live tests stand on: real Kafka and real Connect start, stop and die as asked.
 
 use std::fs;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::support::connect::{Deployment, Distributed, Standalone};
 use crate::support::kafka::{Kafka, KafkaCluster, KafkaOptions};
 use crate::support::world::World;
-use crate::support::{java, kafka, require_kafka, rest, wait};
+use crate::support::{java, kafka, ports, require_kafka, rest, wait, watchdog};
 
 const ECHO: &str = r#"
 class Echo {
@@ -108,4 +111,66 @@ fn the_binary_runs_on_a_terminal() {
         ran.stdout.contains("\u{1b}["),
         "help is styled on a terminal: {ran:?}"
     );
+}
+
+/// Set in the process that [`what_a_killed_test_process_started_is_cleaned_up`] starts.
+const DIE: &str = "CONNECTCTL_TEST_DIES_AFTER_STARTING_A_CHILD";
+
+/// Starts a process and a folder, names them on stdout, and dies without a destructor.
+#[test]
+fn a_test_process_can_be_made_to_die() {
+    if std::env::var_os(DIE).is_none() {
+        return;
+    }
+    let child = Command::new("sleep")
+        .arg("600")
+        .process_group(0)
+        .spawn()
+        .expect("sleep starts");
+    watchdog::kill_at_end(child.id());
+    let spared = Command::new("true").spawn().expect("true starts");
+    watchdog::kill_at_end(spared.id());
+    watchdog::spare(spared.id());
+    let folder = watchdog::temporary_folder("connectctl watched ");
+    fs::write(folder.join("file"), "").expect("writable");
+    println!("\nstarted\t{}\t{}", child.id(), folder.display());
+    std::process::abort();
+}
+
+#[test]
+fn what_a_killed_test_process_started_is_cleaned_up() {
+    let output = Command::new(std::env::current_exe().expect("known"))
+        .args(["--exact", "--nocapture"])
+        .arg("live_support::a_test_process_can_be_made_to_die")
+        .env(DIE, "1")
+        .output()
+        .expect("the suite starts");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let started = stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("started\t"))
+        .unwrap_or_else(|| panic!("nothing was started: {output:?}"));
+    let (pid, folder) = started.split_once('\t').expect("two fields");
+    assert!(!output.status.success(), "it aborts");
+    wait::expect(
+        "the child and the folder are gone",
+        Duration::from_secs(10),
+        || !is_alive(pid) && !Path::new(folder).exists(),
+    );
+}
+
+/// Whether the process runs: a zombie that nobody reaps does not.
+fn is_alive(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        !stat
+            .rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.starts_with(" Z"))
+    })
+}
+
+#[test]
+fn a_port_is_given_out_once() {
+    let ports: std::collections::HashSet<_> = (0..50).map(|_| ports::free()).collect();
+    assert_eq!(ports.len(), 50);
 }
