@@ -211,6 +211,62 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// One JSON value of a text, as a slice of it.
+pub type RawValue<'a> = &'a str;
+
+/// Returns the first value of a text, without whitespace around it; `None` when there is only whitespace.
+///
+/// What follows the value is not looked at, as in Connect's `JsonDeserializer`.
+///
+/// # Errors
+/// The text begins with something else than a JSON value in UTF-8.
+pub fn first_value(bytes: &[u8]) -> Result<Option<RawValue<'_>>, JsonError> {
+    let (text, not_utf8) = match std::str::from_utf8(bytes) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let (valid, _) = bytes.split_at(error.valid_up_to());
+            (
+                std::str::from_utf8(valid).unwrap_or_default(),
+                Some(JsonError {
+                    offset: error.valid_up_to(),
+                    expected: "UTF-8",
+                }),
+            )
+        }
+    };
+    let mut cursor = Cursor::new(text);
+    if cursor.peek().is_none() {
+        return not_utf8.map_or(Ok(None), Err);
+    }
+    let value = cursor.value().map_err(|error| match not_utf8 {
+        Some(not_utf8) if error.offset == text.len() => not_utf8,
+        _ => error,
+    })?;
+    Ok(Some(&text[value]))
+}
+
+/// Returns the members of an object in order, repeated names included: name unescaped, and where the value is.
+///
+/// # Errors
+/// `text` does not begin with an object, or a name holds half of a surrogate pair.
+pub fn members(text: &str) -> Result<Vec<(String, Range<usize>)>, JsonError> {
+    let mut cursor = Cursor::new(text);
+    let mut members = Vec::new();
+    cursor.punctuation(b'{', "an object")?;
+    if cursor.peek() == Some(b'}') {
+        return Ok(members);
+    }
+    loop {
+        let name = cursor.string()?;
+        cursor.punctuation(b':', "a colon")?;
+        members.push((unescape(&text[name])?, cursor.value()?));
+        if cursor.peek() == Some(b'}') {
+            return Ok(members);
+        }
+        cursor.punctuation(b',', "a comma or the end of the object")?;
+    }
+}
+
 /// Returns what a JSON string, given with its quotes, says.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::offset_file::OffsetEntry;
-use super::raw_json::{Cursor, JsonError, push_string, unescape};
+use super::raw_json::{Cursor, JsonError, members, push_string, unescape};
 
 mod canonical;
 
@@ -157,24 +157,6 @@ fn payload(raw: &Bytes) -> Result<Option<Bytes>, OffsetKeyError> {
         (2, Some(_), Some(payload)) => Some(raw.slice(payload)),
         _ => None,
     })
-}
-
-fn members(text: &str) -> Result<Vec<(String, Range<usize>)>, JsonError> {
-    let mut cursor = Cursor::new(text);
-    let mut members = Vec::new();
-    cursor.punctuation(b'{', "an object")?;
-    if cursor.peek() == Some(b'}') {
-        return Ok(members);
-    }
-    loop {
-        let name = cursor.string()?;
-        cursor.punctuation(b':', "a colon")?;
-        members.push((unescape(&text[name])?, cursor.value()?));
-        if cursor.peek() == Some(b'}') {
-            return Ok(members);
-        }
-        cursor.punctuation(b',', "a comma or the end of the object")?;
-    }
 }
 
 fn unless_null(payload: Bytes) -> Option<Bytes> {

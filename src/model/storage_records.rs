@@ -1,1 +1,0 @@
-//! Records of the config, offset and status topics, both ways.

@@ -1,0 +1,399 @@
+//! The config topic folded into connectors, as a worker folds it.
+
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+
+use super::{ConfigRecord, ConnectorProperties, SessionKey, StorageRecordError};
+use crate::model::connector_config::TargetState;
+
+/// What the records of the config topic, applied in order, add up to.
+///
+/// The rules are those of `KafkaConfigBackingStore`: task configurations wait for a commit, and a commit whose tasks are
+/// not all there (compaction may have removed some) makes the connector inconsistent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigState {
+    /// Offset after the last record whose value is JSON; -1 before any. Workers must agree on it to start work.
+    pub offset: i64,
+    /// By name; those that exist.
+    pub connectors: BTreeMap<String, ConnectorState>,
+    /// The last one in the topic.
+    pub session_key: Option<SessionKey>,
+    /// Records that a worker ignores, and why.
+    pub ignored: Vec<IgnoredRecord>,
+    /// What is known of names whether a connector of that name exists or not.
+    names: BTreeMap<String, NameState>,
+}
+
+/// One connector of the config topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectorState {
+    pub properties: ConnectorProperties,
+    pub target: TargetState,
+    /// True when a record shows that it has been anything but STOPPED since its registration.
+    ///
+    /// Shown by a target state other than STOPPED, by none at all (that is STARTED), and by task configurations or fencing
+    /// records after the registration. A commit of no tasks is not: stopping a connector writes one.
+    pub has_run: bool,
+    /// True when task records of this name precede the connector's record: it ran and was reconfigured while STOPPED, or an
+    /// earlier connector of this name was deleted and compaction removed the trace of that.
+    pub may_have_run: bool,
+    /// Of the last commit; `None` before the first.
+    pub task_count: Option<i32>,
+    /// Committed task configurations by task number.
+    pub tasks: BTreeMap<i32, ConnectorProperties>,
+    /// The last commit's tasks were not all there. A worker writes them again by itself.
+    pub inconsistent: bool,
+}
+
+/// A record that workers ignore.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IgnoredRecord {
+    pub offset: i64,
+    /// Readable, not exact, where the key is not UTF-8.
+    pub key: String,
+    pub reason: StorageRecordError,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct NameState {
+    target: Option<TargetState>,
+    /// Task configurations that wait for a commit.
+    deferred: BTreeMap<i32, ConnectorProperties>,
+    /// A task, a commit of tasks, or a fencing record of this name came since it was last deleted.
+    has_task_records: bool,
+    /// Outlives the connector, as in `KafkaConfigBackingStore`: only a complete commit clears it.
+    inconsistent: bool,
+}
+
+impl Default for ConfigState {
+    fn default() -> Self {
+        Self {
+            offset: -1,
+            connectors: BTreeMap::new(),
+            session_key: None,
+            ignored: Vec::new(),
+            names: BTreeMap::new(),
+        }
+    }
+}
+
+impl ConfigState {
+    /// Returns the state before any record.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Applies the next data record of the topic's single partition. Control records are not records: leave them out.
+    pub fn apply(&mut self, offset: i64, key: Option<&[u8]>, value: Option<&[u8]>) {
+        let key = key.unwrap_or_default();
+        let record = ConfigRecord::parse(key, value);
+        if !matches!(record, Err(StorageRecordError::NotJson(_))) {
+            self.offset = offset.saturating_add(1);
+        }
+        if let Err(reason) = record.and_then(|record| self.apply_record(record)) {
+            self.ignored.push(IgnoredRecord {
+                offset,
+                key: String::from_utf8_lossy(key).into_owned(),
+                reason,
+            });
+        }
+    }
+
+    /// Returns the names of inconsistent connectors.
+    pub fn inconsistent(&self) -> BTreeSet<&str> {
+        self.connectors
+            .iter()
+            .filter(|(_, connector)| connector.inconsistent)
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+
+    fn apply_record(&mut self, record: ConfigRecord) -> Result<(), StorageRecordError> {
+        match record {
+            ConfigRecord::Connector {
+                connector,
+                properties: Some(properties),
+            } => self.register(connector, properties),
+            ConfigRecord::Connector { connector, .. } => self.delete(&connector),
+            ConfigRecord::TargetState { connector, state } => self.set_target(connector, state),
+            ConfigRecord::Task {
+                connector,
+                task,
+                properties,
+            } => {
+                self.note_task_record(&connector);
+                let name = self.names.entry(connector).or_default();
+                name.deferred.insert(task, properties);
+            }
+            ConfigRecord::Commit { connector, tasks } => return self.commit(connector, tasks),
+            ConfigRecord::Fencing { connector, .. } => self.note_task_record(&connector),
+            ConfigRecord::SessionKey(key) => self.session_key = Some(key),
+            // These only matter to a worker that reads them as they are written.
+            ConfigRecord::Restart { .. } | ConfigRecord::LoggerLevel { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn register(&mut self, connector: String, properties: ConnectorProperties) {
+        let name = self.names.entry(connector.clone()).or_default();
+        let target = *name.target.get_or_insert(TargetState::Started);
+        let has_run = target != TargetState::Stopped;
+        match self.connectors.entry(connector) {
+            Entry::Occupied(mut existing) => {
+                existing.get_mut().properties = properties;
+            }
+            Entry::Vacant(absent) => {
+                absent.insert(ConnectorState {
+                    properties,
+                    target,
+                    has_run,
+                    may_have_run: has_run || name.has_task_records,
+                    task_count: None,
+                    tasks: BTreeMap::new(),
+                    inconsistent: name.inconsistent,
+                });
+            }
+        }
+    }
+
+    /// Deletes a connector. Its target state has a record of its own and stays until that is deleted.
+    fn delete(&mut self, connector: &str) {
+        self.connectors.remove(connector);
+        if let Some(name) = self.names.get_mut(connector) {
+            name.deferred.clear();
+            name.has_task_records = false;
+        }
+    }
+
+    fn set_target(&mut self, connector: String, state: Option<TargetState>) {
+        let existing = self.connectors.get_mut(&connector);
+        let state = state.or(existing.is_some().then_some(TargetState::Started));
+        if let (Some(existing), Some(state)) = (existing, state) {
+            existing.target = state;
+            if state != TargetState::Stopped {
+                existing.has_run = true;
+                existing.may_have_run = true;
+            }
+        }
+        self.names.entry(connector).or_default().target = state;
+    }
+
+    fn note_task_record(&mut self, connector: &str) {
+        let name = self.names.entry(connector.to_owned()).or_default();
+        name.has_task_records = true;
+        if let Some(existing) = self.connectors.get_mut(connector) {
+            existing.has_run = true;
+            existing.may_have_run = true;
+        }
+    }
+
+    fn commit(&mut self, connector: String, tasks: Option<i32>) -> Result<(), StorageRecordError> {
+        if !self.connectors.contains_key(&connector) {
+            // The connector was deleted, and compaction removed its records but not these.
+            let name = self.names.entry(connector).or_default();
+            name.deferred.clear();
+            name.has_task_records |= tasks.is_some_and(|tasks| tasks > 0);
+            return Ok(());
+        }
+        let tasks = tasks.ok_or(StorageRecordError::Invalid("the value is null"))?;
+        if tasks > 0 {
+            self.note_task_record(&connector);
+        }
+        let name = self.names.entry(connector.clone()).or_default();
+        let deferred = std::mem::take(&mut name.deferred);
+        name.inconsistent = !is_complete(&deferred, tasks);
+        if let Some(existing) = self.connectors.get_mut(&connector) {
+            existing.inconsistent = name.inconsistent;
+            if !existing.inconsistent {
+                existing.tasks.extend(deferred);
+            }
+            existing.task_count = Some(tasks);
+        }
+        Ok(())
+    }
+}
+
+/// True when tasks 0 to `count` - 1 are there; more may be, left over from a larger set.
+fn is_complete(deferred: &BTreeMap<i32, ConnectorProperties>, count: i32) -> bool {
+    // Ordered keys: the count of those in range tells, and costs no more than what is there, whatever the record says.
+    let present = deferred.range(0..count.max(0)).count();
+    i32::try_from(present).is_ok_and(|present| present == count.max(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ConfigState, ConnectorState};
+    use crate::model::connector_config::TargetState;
+    use crate::model::storage_records::{StorageRecordError, target_state_record};
+
+    const STOPPED: &str = r#"{"state":"PAUSED","state.v2":"STOPPED"}"#;
+    const STARTED: &str = r#"{"state":"STARTED","state.v2":"STARTED"}"#;
+    const CONFIG: &str = r#"{"properties":{"name":"x"}}"#;
+
+    fn state(records: &[(&str, Option<&str>)]) -> ConfigState {
+        let mut state = ConfigState::new();
+        for ((key, value), offset) in records.iter().zip(0..) {
+            state.apply(offset, Some(key.as_bytes()), value.map(str::as_bytes));
+        }
+        state
+    }
+
+    fn connector(records: &[(&str, Option<&str>)]) -> ConnectorState {
+        state(records).connectors["x"].clone()
+    }
+
+    #[test]
+    fn a_registration_as_stopped_has_not_run() {
+        let connector = connector(&[
+            ("target-state-x", Some(STOPPED)),
+            ("connector-x", Some(CONFIG)),
+        ]);
+        assert_eq!(connector.target, TargetState::Stopped);
+        assert!(!connector.has_run && !connector.may_have_run);
+        assert_eq!(
+            (connector.task_count, connector.inconsistent),
+            (None, false)
+        );
+    }
+
+    #[test]
+    fn a_connector_without_target_state_is_started() {
+        let connector = connector(&[("connector-x", Some(CONFIG))]);
+        assert_eq!(connector.target, TargetState::Started);
+        assert!(connector.has_run);
+    }
+
+    #[test]
+    fn a_connector_that_was_resumed_and_stopped_again_has_run() {
+        let registered = [
+            ("target-state-x", Some(STOPPED)),
+            ("connector-x", Some(CONFIG)),
+        ];
+        let resumed = [
+            ("target-state-x", Some(STARTED)),
+            ("target-state-x", Some(STOPPED)),
+        ];
+        assert!(connector(&[registered, resumed].concat()).has_run);
+        // After compaction only the last target state is left, and the task record tells.
+        let compacted = [
+            ("connector-x", Some(CONFIG)),
+            ("task-x-0", Some(CONFIG)),
+            ("commit-x", Some(r#"{"tasks":0}"#)),
+            ("target-state-x", Some(STOPPED)),
+        ];
+        assert!(connector(&[&registered[..1], &compacted[..]].concat()).has_run);
+    }
+
+    #[test]
+    fn stopping_a_connector_that_never_ran_is_not_running() {
+        let connector = connector(&[
+            ("target-state-x", Some(STOPPED)),
+            ("connector-x", Some(CONFIG)),
+            ("commit-x", Some(r#"{"tasks":0}"#)),
+            ("target-state-x", Some(STOPPED)),
+        ]);
+        assert!(!connector.has_run);
+        assert_eq!(connector.task_count, Some(0));
+    }
+
+    #[test]
+    fn task_records_before_the_registration_leave_it_open_whether_it_ran() {
+        let records = [
+            ("task-x-0", Some(CONFIG)),
+            ("commit-x", Some(r#"{"tasks":1}"#)),
+            ("target-state-x", Some(STOPPED)),
+            ("connector-x", Some(CONFIG)),
+        ];
+        let open = connector(&records);
+        assert!(!open.has_run && open.may_have_run);
+        let deleted = [&records[..2], &[("connector-x", None)], &records[2..]].concat();
+        assert!(!connector(&deleted).may_have_run);
+    }
+
+    #[test]
+    fn a_deleted_connector_is_gone_and_its_target_state_stays_until_deleted() {
+        let records = [
+            ("target-state-x", Some(STOPPED)),
+            ("connector-x", Some(CONFIG)),
+            ("connector-x", None),
+        ];
+        assert!(state(&records).connectors.is_empty());
+        let again = [&records[..], &records[1..2]].concat();
+        assert_eq!(connector(&again).target, TargetState::Stopped);
+        let cleared = [&records[..], &[("target-state-x", None)], &records[1..2]].concat();
+        assert_eq!(connector(&cleared).target, TargetState::Started);
+    }
+
+    #[test]
+    fn a_commit_applies_the_tasks_before_it() {
+        let connector = connector(&[
+            ("connector-x", Some(CONFIG)),
+            ("task-x-0", Some(r#"{"properties":{"a":"1"}}"#)),
+            ("task-x-1", Some(r#"{"properties":{"a":"2"}}"#)),
+            ("task-x-7", Some(r#"{"properties":{"a":"8"}}"#)),
+            ("commit-x", Some(r#"{"tasks":2}"#)),
+        ]);
+        assert_eq!(connector.task_count, Some(2));
+        assert_eq!(
+            connector.tasks.keys().copied().collect::<Vec<_>>(),
+            [0, 1, 7]
+        );
+        assert!(!connector.inconsistent);
+    }
+
+    #[test]
+    fn a_commit_of_missing_tasks_makes_the_connector_inconsistent() {
+        let records = [
+            ("connector-x", Some(CONFIG)),
+            ("task-x-1", Some(CONFIG)),
+            ("commit-x", Some(r#"{"tasks":2}"#)),
+        ];
+        let broken = connector(&records);
+        assert_eq!((broken.task_count, broken.inconsistent), (Some(2), true));
+        assert!(broken.tasks.is_empty());
+        let healed = [
+            ("task-x-0", Some(CONFIG)),
+            ("commit-x", Some(r#"{"tasks":1}"#)),
+        ];
+        assert!(!connector(&[&records[..], &healed].concat()).inconsistent);
+        let huge = [
+            ("connector-x", Some(CONFIG)),
+            ("commit-x", Some(r#"{"tasks":2147483647}"#)),
+        ];
+        assert_eq!(
+            state(&huge).inconsistent().into_iter().collect::<Vec<_>>(),
+            ["x"]
+        );
+    }
+
+    #[test]
+    fn the_offset_passes_over_values_that_are_not_json_and_counts_unknown_keys() {
+        assert_eq!(ConfigState::new().offset, -1);
+        assert_eq!(state(&[("connector-x", Some("{"))]).offset, -1);
+        let state = state(&[
+            ("connector-x", Some(CONFIG)),
+            ("something", Some("1")),
+            ("connector-x", Some(r#"{"properties":"#)),
+        ]);
+        assert_eq!(state.offset, 2);
+        let reasons: Vec<_> = state.ignored.iter().map(|i| (i.offset, i.reason)).collect();
+        assert_eq!(reasons[0], (1, StorageRecordError::UnknownKey));
+        assert!(matches!(reasons[1], (2, StorageRecordError::NotJson(_))));
+        assert_eq!(state.connectors.len(), 1);
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for target in [
+            TargetState::Started,
+            TargetState::Paused,
+            TargetState::Stopped,
+        ] {
+            let mut state = ConfigState::new();
+            let (key, value) = target_state_record("x", target);
+            state.apply(0, Some(&key), Some(&value));
+            state.apply(1, Some(b"connector-x"), Some(CONFIG.as_bytes()));
+            assert_eq!(state.connectors["x"].target, target);
+        }
+    }
+}
