@@ -2,5 +2,6 @@
 
 mod architecture;
 mod cli_help;
+mod docs;
 mod live_support;
 mod support;

@@ -79,27 +79,40 @@ pub fn libs(version: &str) -> PathBuf {
 fn download(version: &str, folder: &Path, libs: &Path) {
     eprintln!("Kafka {version}: fetching its jars from Maven Central (once)");
     let partial = folder.join("libs.partial");
-    if partial.exists() {
-        fs::remove_dir_all(&partial).expect("target is writable");
-    }
     let pom = folder.join("pom.xml");
     fs::write(&pom, project(version)).expect("target is writable");
+    let mut failures = String::new();
+    // Three tries: a connection to Maven Central may break, and what was fetched is kept by Maven.
+    let fetched = (0..3).any(|_| match copy_dependencies(&pom, &partial) {
+        Ok(()) => true,
+        Err(said) => {
+            failures.push_str(&said);
+            false
+        }
+    });
+    assert!(fetched, "mvn could not fetch Kafka {version}:\n{failures}");
+    // Complete or absent: a killed download leaves only `libs.partial`.
+    fs::rename(&partial, libs).expect("target is writable");
+}
+
+/// Fills the folder with the jars of the project and all they need; the error is what Maven said.
+fn copy_dependencies(pom: &Path, folder: &Path) -> Result<(), String> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).expect("target is writable");
+    }
     let maven = Command::new("mvn")
         .args(["-B", "-q", "-f"])
-        .arg(&pom)
+        .arg(pom)
         .arg("dependency:copy-dependencies")
-        .arg(format!("-DoutputDirectory={}", partial.display()))
+        .arg(format!("-DoutputDirectory={}", folder.display()))
         .stdin(Stdio::null())
         .output()
         .expect("mvn starts");
-    assert!(
-        maven.status.success(),
-        "mvn could not fetch Kafka {version}:\n{}{}",
-        String::from_utf8_lossy(&maven.stdout),
-        String::from_utf8_lossy(&maven.stderr)
-    );
-    // Complete or absent: a killed download leaves only `libs.partial`.
-    fs::rename(&partial, libs).expect("target is writable");
+    if maven.status.success() {
+        return Ok(());
+    }
+    let said = [maven.stdout, maven.stderr].concat();
+    Err(String::from_utf8_lossy(&said).into_owned())
 }
 
 fn project(version: &str) -> String {
