@@ -4,4 +4,5 @@ mod architecture;
 mod cli_help;
 mod docs;
 mod live_support;
+mod oracle_offsets;
 mod support;
