@@ -4,5 +4,6 @@ mod architecture;
 mod cli_help;
 mod docs;
 mod live_support;
+mod oracle_keys;
 mod oracle_offsets;
 mod support;

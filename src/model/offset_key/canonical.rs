@@ -116,6 +116,9 @@ fn number_at(key: &str, at: usize) -> &str {
     &rest[..rest.find(|c| !part_of_number(c)).unwrap_or(rest.len())]
 }
 
+/// Digits that tell every double from its neighbours.
+const LONGEST_DOUBLE: usize = 17;
+
 /// True for the text of a Java `long`, or one that `Double.toString` or `Float.toString` may give.
 fn is_javas(number: &str) -> bool {
     let Some((whole, rest)) = number.split_once('.') else {
@@ -126,11 +129,34 @@ fn is_javas(number: &str) -> bool {
         None => (rest, None),
     };
     let digits = whole.strip_prefix('-').unwrap_or(whole);
-    let no_padding = fraction == "0" || !fraction.ends_with('0');
-    let all_digits = fraction.bytes().all(|b| b.is_ascii_digit());
-    let whole_fits = digits == "0" || !digits.starts_with('0');
-    let exponent_fits = exponent.is_none_or(|e| {
-        digits.len() == 1 && digits != "0" && e.parse::<i16>().is_ok_and(|n| n.to_string() == e)
-    });
-    no_padding && all_digits && whole_fits && exponent_fits
+    let is_normal = (fraction == "0" || !fraction.ends_with('0'))
+        && fraction.bytes().all(|b| b.is_ascii_digit())
+        && (digits == "0" || !digits.starts_with('0'))
+        && significant_digits(digits, fraction) <= LONGEST_DOUBLE;
+    is_normal && exponent_is_javas(number, digits, exponent)
+}
+
+/// Java writes an exponent for magnitudes from 10⁷ on and below 10⁻³, after one digit.
+fn exponent_is_javas(number: &str, digits: &str, exponent: Option<&str>) -> bool {
+    let magnitude = number.parse::<f64>().map_or(f64::NAN, f64::abs);
+    let is_plain = magnitude == 0.0 || (1e-3..1e7).contains(&magnitude);
+    match exponent {
+        None => is_plain,
+        Some(exponent) => {
+            !is_plain
+                && digits.len() == 1
+                && digits != "0"
+                && exponent
+                    .parse::<i16>()
+                    .is_ok_and(|n| n.to_string() == exponent)
+        }
+    }
+}
+
+fn significant_digits(digits: &str, fraction: &str) -> usize {
+    let zeros = |text: &str| text.bytes().take_while(|b| *b == b'0').count();
+    match zeros(digits) {
+        all if all == digits.len() => fraction.len() - zeros(fraction),
+        some => digits.len() - some + fraction.len(),
+    }
 }
