@@ -4,6 +4,7 @@ mod architecture;
 mod cli_help;
 mod docs;
 mod live_support;
+mod oracle_config_topic;
 mod oracle_keys;
 mod oracle_offsets;
 mod support;
