@@ -7,4 +7,5 @@ mod live_support;
 mod oracle_config_topic;
 mod oracle_keys;
 mod oracle_offsets;
+mod oracle_records;
 mod support;
