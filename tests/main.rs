@@ -3,6 +3,7 @@
 mod architecture;
 mod cli_help;
 mod docs;
+mod live_offsets_file;
 mod live_support;
 mod oracle_config_topic;
 mod oracle_keys;
