@@ -242,10 +242,14 @@ fn start_cluster(count: usize, options: &KafkaOptions) -> Vec<Kafka> {
         .zip(&controllers)
         .map(|(id, controller)| prepare(id, *controller, &voters, options))
         .collect();
-    for broker in &brokers {
-        format(broker, &cluster_id);
-        broker.launch();
-    }
+    std::thread::scope(|scope| {
+        for broker in &brokers {
+            scope.spawn(|| {
+                format(broker, &cluster_id);
+                broker.launch();
+            });
+        }
+    });
     // A quorum of several comes up only together.
     for broker in &brokers {
         broker.wait();
