@@ -3,6 +3,8 @@
 mod architecture;
 mod cli_help;
 mod docs;
+mod fuzz_corpus;
+mod golden_offsets;
 mod live_offsets_file;
 mod live_support;
 mod oracle_config_topic;

@@ -155,3 +155,67 @@ fn a_written_map_has_the_header_and_the_length_of_one_that_java_filled() {
         }
     }
 }
+
+/// Files that are kept in `fixtures/offsets`, for tests without Java.
+const FIXTURES: &[&str] = &[
+    "access-order-0-1.0-5",
+    "chars-value",
+    "enum-value",
+    "equal-keys",
+    "grown-0",
+    "grown-13",
+    "hash-map-3-0.5-5",
+    "keys-that-were-values",
+    "linked-17-0.75-5",
+    "map-value",
+    "nulls-first",
+    "one-value-thrice",
+    "proxy-value",
+    "store",
+    "store-envelope",
+    "string-key",
+    "string-value",
+    "subclass",
+    "tree-map",
+    "value-is-its-key",
+];
+
+#[test]
+fn the_fixtures_are_what_the_jvm_writes() {
+    require_kafka!();
+    let world = World::new();
+    let folder = world.root().to_string_lossy().into_owned();
+    let output = java::run(OFFSET_FILES, &[&folder], b"").success().text();
+    let mut contents: Vec<_> = output
+        .lines()
+        .map(|line| line.trim_start_matches("unordered:"))
+        .filter(|line| FIXTURES.contains(&line.split('\t').next().unwrap_or_default()))
+        .collect();
+    contents.sort_unstable();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/offsets");
+    if std::env::var_os("BLESS").is_some() {
+        fs::create_dir_all(&fixtures).expect("the clone is writable");
+        for name in FIXTURES {
+            fs::copy(world.path(name), fixtures.join(format!("{name}.offsets")))
+                .expect("the clone is writable");
+        }
+        fs::write(fixtures.join("contents.txt"), contents.join("\n") + "\n")
+            .expect("the clone is writable");
+    }
+    let kept =
+        fs::read_to_string(fixtures.join("contents.txt")).expect("fixtures are in the clone");
+    // Java's order of equal entries changes from run to run, their number and content do not.
+    let in_order = |line: &str| {
+        let mut fields: Vec<_> = line.split('\t').map(str::to_owned).collect();
+        fields[2..].sort();
+        fields
+    };
+    let kept: Vec<_> = kept.lines().map(in_order).collect();
+    let written: Vec<_> = contents.iter().map(|line| in_order(line)).collect();
+    assert_eq!(kept, written);
+    for name in FIXTURES {
+        let kept = fs::read(fixtures.join(format!("{name}.offsets"))).expect("a fixture");
+        let written = fs::read(world.path(name)).expect("Java wrote it");
+        assert_eq!(kept.len(), written.len(), "{name}");
+    }
+}

@@ -1,0 +1,59 @@
+//! Shows the time and the memory that reading an offsets file takes: `write FILE ENTRIES`, then `read FILE`.
+#![expect(clippy::print_stdout, reason = "an example tells what it measured")]
+
+use std::env;
+use std::error::Error;
+use std::fs::{self, File};
+use std::time::Instant;
+
+use bytes::Bytes;
+use connectctl::model::offset_file::{self, OffsetEntry};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["write", path, count] => write(path, count.parse()?),
+        ["read", path] => read(path),
+        _ => Err("usage: offset_file_memory write FILE ENTRIES | read FILE".into()),
+    }
+}
+
+fn write(path: &str, count: u32) -> Result<(), Box<dyn Error>> {
+    let entry = |n: u32| OffsetEntry {
+        key: Some(
+            format!(
+                r#"["file-source-{:04}",{{"filename":"/var/lib/connect/in-{n:07}.txt"}}]"#,
+                n % 1000
+            )
+            .into(),
+        ),
+        value: Some(format!(r#"{{"position":{}}}"#, u64::from(n) * 1000).into()),
+    };
+    let entries: Vec<_> = (0..count).map(entry).collect();
+    offset_file::write(&entries, &mut File::create(path)?)?;
+    Ok(())
+}
+
+fn read(path: &str) -> Result<(), Box<dyn Error>> {
+    let begin = Instant::now();
+    let file = Bytes::from(fs::read(path)?);
+    let loaded = begin.elapsed();
+    let length = file.len() as u64;
+    let begin = Instant::now();
+    let map = offset_file::read(file)?;
+    let parsed = begin.elapsed();
+    println!("{} entries, {length} bytes", map.entries.len());
+    println!("read in {loaded:.0?}, parsed in {parsed:.0?}");
+    let status = fs::read_to_string("/proc/self/status")?;
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.trim().strip_suffix(" kB"))
+        .ok_or("no VmHWM in /proc/self/status")?;
+    let peak = peak.parse::<u64>()? * 1024;
+    println!(
+        "peak memory {peak} bytes, {}% of the file",
+        peak * 100 / length
+    );
+    Ok(())
+}
