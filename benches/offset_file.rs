@@ -10,7 +10,7 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use connectctl::model::offset_file::{self, OffsetEntry};
 use connectctl::model::offset_key::OffsetKey;
-use connectctl::protocol::record_batch;
+use connectctl::protocol::record_batch::{self, Batches};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use indexmap::IndexMap;
 use kafka_protocol::records::{
@@ -76,7 +76,8 @@ fn fetched(entries: &[OffsetEntry], compression: Compression) -> Bytes {
             producer_epoch: -1,
             timestamp_type: TimestampType::Creation,
             offset: i64::try_from(batch * 500 + n).expect("a million"),
-            sequence: -1,
+            // The encoder begins a new batch where sequence numbers leave a gap.
+            sequence: i32::try_from(n).expect("500") - 1,
             timestamp: 1_700_000_000_000,
             key: entry.key.clone(),
             value: entry.value.clone(),
@@ -101,6 +102,7 @@ fn record_batches(criterion: &mut Criterion) {
         ("zstd", Compression::Zstd),
     ] {
         let data = fetched(&entries, compression);
+        assert_eq!(Batches::new(data.clone()).count(), 2000);
         group.bench_function(format!("decode 1 M records, {name}"), |bencher| {
             bencher.iter(|| {
                 let mut count = 0_u32;

@@ -74,7 +74,7 @@ impl Codec {
             // A compacted batch without records has no compressed stream either.
             _ if payload.is_empty() => return Ok(Bytes::new()),
             Self::None => return Ok(payload.clone()),
-            Self::Gzip => read_bounded(flate2::read::MultiGzDecoder::new(&payload[..]), payload),
+            Self::Gzip => read_bounded(flate2::bufread::MultiGzDecoder::new(&payload[..]), payload),
             Self::Snappy => snappy(payload),
             Self::Lz4 => lz4(payload),
             Self::Zstd => zstd::Decoder::with_buffer(&payload[..])
