@@ -5,6 +5,7 @@ mod cli_help;
 mod docs;
 mod fuzz_corpus;
 mod golden_offsets;
+mod live_config_topic;
 mod live_offsets_file;
 mod live_support;
 mod oracle_config_topic;
