@@ -307,3 +307,93 @@ pub fn push_string(text: &str, to: &mut Vec<u8>) {
     }
     to.push(b'"');
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Cursor, first_value, members, push_string, unescape};
+
+    fn error(bytes: &[u8]) -> String {
+        first_value(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_first_value_is_a_slice_without_whitespace_around_it() {
+        assert_eq!(
+            first_value(b" \n{\"a\" : [1, 02]} rest"),
+            Ok(Some("{\"a\" : [1, 02]}"))
+        );
+        assert_eq!(first_value(b"-1.50e+3,"), Ok(Some("-1.50e+3")));
+        assert_eq!(first_value(b""), Ok(None));
+        assert_eq!(first_value(b" \t\r\n"), Ok(None));
+    }
+
+    #[test]
+    fn text_after_the_value_need_not_be_utf_8() {
+        assert_eq!(first_value(b"{} \xff"), Ok(Some("{}")));
+        assert_eq!(error(b"\xff"), "byte 0: expected UTF-8");
+        assert_eq!(error(b"{\"a\":\"\xc3\"}"), "byte 6: expected UTF-8");
+    }
+
+    #[test]
+    fn what_is_not_json_is_told_by_place() {
+        assert_eq!(error(b"{\"a\" 1}"), "byte 5: expected a colon");
+        assert_eq!(
+            error(b"[1 2]"),
+            "byte 3: expected a comma or the end of the array or object"
+        );
+        assert_eq!(error(b"[1,]"), "byte 3: expected a JSON value");
+        assert_eq!(error(b"[1."), "byte 3: expected a digit");
+        assert_eq!(error(b"nul"), "byte 0: expected null");
+        assert_eq!(
+            error(b"\"\x01\""),
+            "byte 1: expected an escape of a control character"
+        );
+        assert_eq!(
+            error(b"\"\\x\""),
+            "byte 2: expected an escape that JSON knows"
+        );
+        assert_eq!(
+            error(b"\"\\u12g4\""),
+            "byte 5: expected four hexadecimal digits"
+        );
+        assert_eq!(error(b"\"a"), "byte 2: expected the end of a string");
+        assert_eq!(error(b"{1:2}"), "byte 1: expected a string");
+    }
+
+    #[test]
+    fn members_come_in_order_with_their_places() {
+        let text = r#"{"a\n":1 , "b":{"c":2},"b":null}"#;
+        let members: Vec<_> = members(text)
+            .unwrap()
+            .into_iter()
+            .map(|(name, at)| (name, &text[at]))
+            .collect();
+        let expected = [("a\n", "1"), ("b", r#"{"c":2}"#), ("b", "null")];
+        assert_eq!(
+            members,
+            expected.map(|(name, value)| (name.to_owned(), value))
+        );
+        assert!(super::members("[]").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_pushed_string_says_what_was_pushed(text in any::<String>()) {
+            let mut written = Vec::new();
+            push_string(&text, &mut written);
+            let written = String::from_utf8(written).unwrap();
+            prop_assert_eq!(Cursor::new(&written).string(), Ok(0..written.len()));
+            prop_assert_eq!(unescape(&written), Ok(text));
+        }
+
+        #[test]
+        fn what_serde_reads_is_read_as_one_value(text in r#"[\[\]{}",:0-9.eE+\-nulltrfasi \\]{0,12}"#) {
+            let whole = serde_json::from_str::<&serde_json::value::RawValue>(&text);
+            if let Ok(value) = whole {
+                prop_assert_eq!(first_value(text.as_bytes()), Ok(Some(value.get())));
+            }
+        }
+    }
+}
