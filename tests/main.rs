@@ -6,6 +6,7 @@ mod docs;
 mod fuzz_corpus;
 mod golden_offsets;
 mod live_config_topic;
+mod live_judge;
 mod live_offsets_file;
 mod live_support;
 mod oracle_config_topic;

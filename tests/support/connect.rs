@@ -1,5 +1,6 @@
 //! Workers of Apache Kafka Connect itself, as real Java processes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ pub struct Deployment {
     pub offsets: PathBuf,
     /// Connector files in the order they were added.
     pub connectors: Vec<PathBuf>,
+    /// Their configurations, in the same order.
+    pub configs: Vec<BTreeMap<String, String>>,
     /// `http://127.0.0.1:port` of the worker's only listener.
     pub url: String,
     folder: PathBuf,
@@ -45,6 +48,7 @@ impl Deployment {
             worker,
             offsets,
             connectors: Vec::new(),
+            configs: Vec::new(),
             url,
             folder: folder.to_path_buf(),
         }
@@ -57,6 +61,8 @@ impl Deployment {
         let path = self.folder.join(file);
         fs::write(&path, text).expect("the folder is writable");
         self.connectors.push(path);
+        let owned = |&(key, value): &(&str, &str)| (key.to_owned(), value.to_owned());
+        self.configs.push(config.iter().map(owned).collect());
         self
     }
 

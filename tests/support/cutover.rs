@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::connect::{Deployment, Distributed, Standalone, Worker};
 use super::world::World;
-use super::{java, rest, wait};
+use super::{by_hand, java, rest, wait};
 
 /// Bytes of a line with its line end: `a-000000001\n`.
 const LINE: i64 = 12;
@@ -34,10 +34,21 @@ pub struct Cutover {
     pub sink: String,
     /// `offset.storage.partitions`, if it is to be set.
     pub offset_partitions: Option<u16>,
+    /// Who migrates.
+    pub mover: Mover,
     /// Moves the first source's seeded position by this many lines before the new worker starts.
     pub shift: i64,
     /// Prints what happens to stderr.
     pub narrate: bool,
+}
+
+/// Who moves the deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mover {
+    /// `connectctl migrate`, then again with `--url`.
+    Connectctl,
+    /// [`by_hand::migrate`], then POST of each connector: the control experiment.
+    Hand,
 }
 
 /// Lines that reached one place.
@@ -92,6 +103,7 @@ impl Cutover {
             sources: vec!["lines-source".to_owned()],
             sink: "lines-sink".to_owned(),
             offset_partitions: None,
+            mover: Mover::Connectctl,
             shift: 0,
             narrate: false,
         }
@@ -151,14 +163,18 @@ impl<'a> Run<'a> {
         self.say("stopping the standalone worker (SIGTERM); lines are still being appended");
         standalone.stop();
 
-        self.migrate(&[]);
+        match self.plan.mover {
+            Mover::Connectctl => self.migrate(&[]),
+            Mover::Hand => self.migrate_by_hand(),
+        }
         if self.plan.shift != 0 {
             self.shift_first_position();
         }
         self.say("starting connect-distributed with the generated distributed.properties");
         let file = self.world.path("distributed/distributed.properties");
         let mut distributed = Distributed::start(&file);
-        if self.plan.shift == 0 {
+        // connectctl would compare the position that was shifted, and leave its connector STOPPED.
+        if self.plan.mover == Mover::Connectctl && self.plan.shift == 0 {
             self.migrate(&["--url", &distributed.url]);
         } else {
             self.register(&distributed);
@@ -234,6 +250,18 @@ impl<'a> Run<'a> {
                 eprintln!("          | {line}");
             }
         }
+    }
+
+    #[track_caller]
+    fn migrate_by_hand(&self) {
+        by_hand::migrate(
+            &self.deployment,
+            &self.plan.group,
+            self.plan.offset_partitions.unwrap_or(25),
+            &self.plan.bootstrap,
+            &self.world.path("distributed"),
+        );
+        self.say("migrated by hand");
     }
 
     /// Registers the generated connectors over REST, without asking connectctl whether that is wise.

@@ -6,6 +6,7 @@
 //! * [`connect`]: standalone and distributed workers of Apache Kafka Connect.
 //! * [`java`]: a single-file Java program with Kafka's class path.
 //! * [`cutover`]: a whole migration with lines written all the while, counted by Kafka's own consumer.
+//! * [`by_hand`]: the migration without connectctl, the control experiment of the cutover.
 //! * [`rest`]: blocking JSON over HTTP.
 //! * [`world`]: a temporary folder in which `connectctl` is run.
 //!
@@ -21,6 +22,7 @@
 )]
 
 pub mod binary;
+pub mod by_hand;
 pub mod connect;
 pub mod cutover;
 pub mod java;
