@@ -127,7 +127,18 @@ impl World {
         arguments: impl IntoIterator<Item = A>,
         dialogue: &[(&str, &str)],
     ) -> Ran {
-        let mut line = shell_quoted(binary::connectctl().as_os_str());
+        self.run_program_pty(binary::connectctl().as_os_str(), arguments, dialogue)
+    }
+
+    /// As [`World::run_pty`], for any program.
+    #[track_caller]
+    pub fn run_program_pty<A: AsRef<OsStr>>(
+        &self,
+        program: &OsStr,
+        arguments: impl IntoIterator<Item = A>,
+        dialogue: &[(&str, &str)],
+    ) -> Ran {
+        let mut line = shell_quoted(program);
         for argument in arguments {
             line = format!("{line} {}", shell_quoted(argument.as_ref()));
         }
