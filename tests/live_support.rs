@@ -114,34 +114,6 @@ fn the_binary_runs_on_a_terminal() {
     );
 }
 
-#[test]
-fn questions_on_a_terminal_are_answered_when_they_are_asked() {
-    const ASK: &str = r#"test -t 0 && test -t 2 || exit 9
-        printf 'Name? '; read name; printf 'Sure? '; read sure; echo "[$name] [$sure]"; exit 5"#;
-    let world = World::new();
-    let dialogue = [("Name?", "a b\n"), ("Sure?", "yes\n")];
-    let ran = world
-        .run_program_pty("sh".as_ref(), ["-c", ASK], &dialogue)
-        .code(5);
-    assert!(ran.stdout.contains("[a b] [yes]"), "{ran:?}");
-}
-
-#[test]
-fn ctrl_c_at_a_question_interrupts_the_program() {
-    let world = World::new();
-    let ran = world
-        .run_program_pty(
-            "sh".as_ref(),
-            [
-                "-c",
-                "trap 'exit 130' INT; printf 'Sure? '; read sure; exit 1",
-            ],
-            &[("Sure?", "\u{3}")],
-        )
-        .code(130);
-    assert!(ran.stdout.contains("Sure?"), "{ran:?}");
-}
-
 /// Set in the process that [`what_a_killed_test_process_started_is_cleaned_up`] starts.
 const DIE: &str = "CONNECTCTL_TEST_DIES_AFTER_STARTING_A_CHILD";
 

@@ -4,21 +4,38 @@
 //! and [`Plan::blocked`] says which of them stop it.
 
 mod choices;
+mod connectors;
 mod deployment;
+mod desired;
+mod error;
 mod finding;
+pub mod findings;
+mod inert;
+pub mod kinds;
+pub mod naming;
 mod observed;
 pub mod offset_diff;
 pub mod offset_fold;
 pub mod offset_rows;
 pub mod offset_seed;
+mod ownership;
+mod positions;
+mod security;
+mod seed;
 mod steps;
+mod stopped;
 pub mod storage_topics;
+mod topic_settings;
+mod topics;
+mod worker_file;
 
 pub use choices::{Choices, Rename, ReplicationFactor};
 pub use deployment::{
     Connector, Deployment, OffsetsFile, OffsetsInput, Origin, RunningConnector, RunningWorker,
     WorkerFile,
 };
+pub use desired::make;
+pub use error::PlanError;
 pub use finding::{Class, Finding};
 pub use observed::{
     Broker, ConnectGroup, Observed, ObservedTopic, PartitionPosition, SinkGroup, StoredConnector,
@@ -28,3 +45,6 @@ pub use steps::{
     ClusterSummary, ConnectorKind, ConnectorPlan, FileChange, FileState, GroupCopy, OffsetsSummary,
     Ownership, Plan, Reason, Registration, SeedRecord, Step, Stopped, TopicPlan, TopicState,
 };
+
+#[cfg(test)]
+mod tests;

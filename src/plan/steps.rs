@@ -213,6 +213,10 @@ pub struct ClusterSummary {
 pub struct Reason {
     pub key: String,
     pub why: String,
+    /// The pitfall of `docs/findings.md` that the change avoids.
+    pub pitfall: Option<&'static str>,
+    /// Line of the standalone file; `None`: the setting is new.
+    pub line: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

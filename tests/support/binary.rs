@@ -25,17 +25,14 @@ fn built() -> PathBuf {
     cargo
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         // The example with it: the same features of shared dependencies, so nothing is built twice.
-        .args(["build", "--bin", "connectctl", "--example", "cutover"]);
-    // What `cargo run` tells its program about itself would make build scripts, and all that depend on them, run again.
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        if ["CARGO_PKG_", "CARGO_MANIFEST_"]
-            .iter()
-            .any(|told| name.starts_with(told))
-        {
-            cargo.env_remove(name);
-        }
-    }
+        .args([
+            "build",
+            "--quiet",
+            "--bin",
+            "connectctl",
+            "--example",
+            "cutover",
+        ]);
     if profile.file_name().is_some_and(|name| name == "release") {
         cargo.arg("--release");
     }

@@ -127,18 +127,7 @@ impl World {
         arguments: impl IntoIterator<Item = A>,
         dialogue: &[(&str, &str)],
     ) -> Ran {
-        self.run_program_pty(binary::connectctl().as_os_str(), arguments, dialogue)
-    }
-
-    /// As [`World::run_pty`], for any program.
-    #[track_caller]
-    pub fn run_program_pty<A: AsRef<OsStr>>(
-        &self,
-        program: &OsStr,
-        arguments: impl IntoIterator<Item = A>,
-        dialogue: &[(&str, &str)],
-    ) -> Ran {
-        let mut line = shell_quoted(program);
+        let mut line = shell_quoted(binary::connectctl().as_os_str());
         for argument in arguments {
             line = format!("{line} {}", shell_quoted(argument.as_ref()));
         }

@@ -1,0 +1,88 @@
+//! Why no plan can be made at all. What can be planned but must not be done is a finding instead.
+
+use std::path::PathBuf;
+
+/// The inputs do not add up to a plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    #[error("{}: the worker file is already distributed: it has {key} (line {line})", path.display())]
+    AlreadyDistributed {
+        path: PathBuf,
+        key: String,
+        line: usize,
+    },
+    #[error(
+        "there is no connector to move: no connector file was given and no running worker named one"
+    )]
+    NoConnector,
+    #[error("two connectors are called {name:?}: {first} and {second}")]
+    DuplicateConnector {
+        name: String,
+        first: String,
+        second: String,
+    },
+    #[error(
+        "the group id must be chosen: there are {connectors} connectors, so no connector's name can stand for it"
+    )]
+    GroupIdNeeded { connectors: usize },
+    #[error("the group id is blank")]
+    BlankGroupId,
+    #[error("{path}: bootstrap.servers is missing or blank", path = path.display())]
+    NoBootstrapServers { path: PathBuf },
+    #[error("{name:?} is not a legal topic name for the {role} topic: {why}")]
+    IllegalTopicName {
+        role: &'static str,
+        name: String,
+        why: &'static str,
+    },
+    #[error(
+        "the {first_role} topic {first:?} and the {second_role} topic {second:?} are the same name to Kafka, where '.' and '_' collide"
+    )]
+    TopicsCollide {
+        first_role: &'static str,
+        first: String,
+        second_role: &'static str,
+        second: String,
+    },
+    #[error("--rename {old}={new}: no connector is called {old:?}")]
+    RenameOfNobody { old: String, new: String },
+    #[error("--rename {old}={new}: {why}")]
+    RenameRefused {
+        old: String,
+        new: String,
+        why: &'static str,
+    },
+    #[error("--set {key}: {why}")]
+    SetRefused { key: String, why: &'static str },
+    #[error("--replication-factor {given}: must be auto, -1 or at least 1")]
+    ReplicationFactor { given: i16 },
+    #[error("the generated worker file is not valid")]
+    Worker(#[from] crate::model::worker_config::WorkerConfigError),
+}
+
+impl PlanError {
+    /// Returns what to type next.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::AlreadyDistributed { .. } => {
+                "give the standalone worker file; to create the storage topics of a distributed one, use: connectctl topics create --worker-config FILE".into()
+            }
+            Self::NoConnector => {
+                "name the connector files after the worker file, as for connect-standalone, or add --source-url URL".into()
+            }
+            Self::DuplicateConnector { .. } => {
+                "give each connector file once; Connect would let the last one win".into()
+            }
+            Self::GroupIdNeeded { .. } => "add --group-id NAME".into(),
+            Self::BlankGroupId => "give --group-id a name".into(),
+            Self::NoBootstrapServers { .. } => "add bootstrap.servers=HOST:PORT to the worker file".into(),
+            Self::IllegalTopicName { role, .. } => format!("add --{role}-topic NAME"),
+            Self::TopicsCollide { second_role, .. } => format!("add --{second_role}-topic NAME"),
+            Self::RenameOfNobody { .. } => "use the name that the connector's file gives".into(),
+            Self::RenameRefused { .. } => "choose another new name".into(),
+            Self::SetRefused { .. } => "leave that --set away".into(),
+            Self::ReplicationFactor { .. } => "use --replication-factor auto".into(),
+            Self::Worker(_) => "correct the setting in the worker file, or override it with --set KEY=VALUE".into(),
+        })
+    }
+}

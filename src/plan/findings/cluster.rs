@@ -1,0 +1,151 @@
+//! Whose the cluster is, whether the old worker is stopped, and what the brokers allow.
+
+use super::{Evidence, Findings};
+use crate::plan::{ConnectorKind, Ownership, Stopped};
+
+pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+    standalone_at_work(evidence, findings);
+    foreign_cluster(evidence, findings);
+    group_of_another_protocol(evidence, findings);
+    other_kafka(evidence, findings);
+    permissions(evidence, findings);
+}
+
+fn standalone_at_work(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+    if evidence.to_move().next().is_none()
+        || evidence.observed.is_none() && evidence.judgement.at_work.is_empty()
+    {
+        return;
+    }
+    for at_work in &evidence.judgement.at_work {
+        findings.block(
+            "P20",
+            "standalone worker",
+            format!("the standalone deployment is still at work: {at_work}; together with distributed workers it would deliver twice"),
+            "stop the connectors (PUT /connectors/NAME/stop), then the process, and run this again",
+        );
+    }
+    if let (Stopped::Unknown(why), true) = (
+        &evidence.judgement.stopped,
+        evidence.judgement.at_work.is_empty(),
+    ) {
+        findings.block(
+            "P8",
+            "standalone worker",
+            format!("it is not known that the standalone worker is stopped: {why}; a running worker's offsets file is stale by up to a flush interval"),
+            "stop it and add --source-stopped, or let --source-url URL show that every connector is STOPPED",
+        );
+    }
+}
+
+fn foreign_cluster(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+    let Ownership::Foreign(shown) = evidence.ownership else {
+        return;
+    };
+    let group = &evidence.converted.group_id;
+    let message = format!(
+        "the Connect cluster of group {group} is somebody else's: {}",
+        shown_first(shown)
+    );
+    if evidence.choices.adopt {
+        findings.warn(
+            "P19",
+            group.clone(),
+            message,
+            "--adopt: the plan goes on all the same",
+        );
+    } else {
+        findings.block(
+            "P19",
+            group.clone(),
+            message,
+            "choose another --group-id (and topics), or add --adopt if this cluster is to have the connectors",
+        );
+    }
+}
+
+fn shown_first(shown: &[String]) -> String {
+    const SHOWN: usize = 3;
+    match shown.len() {
+        0..=SHOWN => shown.join("; "),
+        n => format!("{}; and {} more", shown[..SHOWN].join("; "), n - SHOWN),
+    }
+}
+
+fn group_of_another_protocol(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+    let group = &evidence.converted.group_id;
+    let protocol = evidence.observed.and_then(|o| o.groups.get(group));
+    if let Some(protocol) = protocol.filter(|p| !p.is_empty() && *p != "connect") {
+        findings.block(
+                "P18",
+                group.clone(),
+                format!("group {group} exists on the cluster and its protocol is {protocol}, not connect: a worker that joins it dies (InconsistentGroupProtocol)"),
+                "choose another --group-id",
+            );
+    }
+    for connector in evidence.moving {
+        if connector.group.as_ref() == Some(group) {
+            findings.block(
+                "P18",
+                connector.name.clone(),
+                format!("the consumer group of sink {} is {group}, the same as the worker's group: Connect refuses the connector", connector.name),
+                "choose another --group-id",
+            );
+        }
+    }
+}
+
+fn other_kafka(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+    let Some(observed) = evidence.observed else {
+        return;
+    };
+    let told = evidence
+        .deployment
+        .running
+        .as_ref()
+        .and_then(|r| r.kafka_cluster_id.as_ref());
+    let source = observed.source_cluster_id.as_ref().or(told);
+    let (Some(source), Some(target)) = (source, observed.cluster_id.as_ref()) else {
+        return;
+    };
+    if source == target {
+        return;
+    }
+    let differ =
+        format!("the standalone worker uses Kafka cluster {source}, the target is {target}");
+    for (_, connector) in evidence.to_move() {
+        if connector.kind == ConnectorKind::Sink {
+            findings.block(
+                "P58",
+                connector.name.clone(),
+                format!("{differ}: the committed offsets of sink {} stay behind, it would start over", connector.name),
+                "use the same Kafka cluster, or copy the group's offsets yourself if the topics are byte-identical mirrors, then --accept P58",
+            );
+        }
+    }
+    if evidence.to_move().any(|(_, m)| m.is_source()) {
+        findings.warn(
+            "P40",
+            "source topics",
+            format!("{differ}: topics that the sources write to may be created there with other partition counts"),
+            "create them first, or set topic.creation.default.* in the connectors",
+        );
+    }
+}
+
+fn permissions(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+    if !crate::plan::security::is_secured(evidence.worker()) {
+        return;
+    }
+    let topics: Vec<&str> = evidence.topics.iter().map(|t| t.name.as_str()).collect();
+    findings.warn(
+        "P14",
+        evidence.converted.group_id.clone(),
+        "the worker's principal needs permissions that standalone did not: READ and DESCRIBE on the worker's group; READ, WRITE, DESCRIBE and DESCRIBE_CONFIGS (or CREATE) on the storage topics",
+        format!(
+            "kafka-acls.sh --add --allow-principal User:NAME --operation Read --operation Describe --group {}; and --operation Read --operation Write --operation Describe --operation DescribeConfigs {}",
+            evidence.converted.group_id,
+            topics.iter().map(|t| format!("--topic {t}")).collect::<Vec<_>>().join(" ")
+        ),
+    );
+}

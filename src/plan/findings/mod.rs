@@ -1,0 +1,181 @@
+//! What the plan has to say about the deployment and the cluster: the pitfalls of `docs/findings.md`, by theme.
+//!
+//! A block is for what would really lose, repeat or break. Everything that many connectors share is one finding per
+//! connector with a count inside, never one per record.
+
+mod catalogue;
+mod cluster;
+mod connectors;
+mod offsets;
+mod running;
+mod sinks;
+mod topics;
+mod worker;
+
+pub use catalogue::{CATALOGUE, Listing, Pitfall, table};
+
+use crate::model::properties::Properties;
+use crate::model::worker_config::StorageTopics;
+use crate::plan::connectors::Moving;
+use crate::plan::positions::Positions;
+use crate::plan::seed::Seeding;
+use crate::plan::stopped::Judgement;
+use crate::plan::worker_file::Converted;
+use crate::plan::{Choices, Class, Deployment, Finding, Observed, Ownership, TopicPlan, ownership};
+
+/// Everything that findings are drawn from.
+#[derive(Debug)]
+pub(super) struct Evidence<'a> {
+    pub deployment: &'a Deployment,
+    pub choices: &'a Choices,
+    pub observed: Option<&'a Observed>,
+    /// The standalone worker's settings.
+    pub source: &'a Properties,
+    pub converted: &'a Converted,
+    pub moving: &'a [Moving<'a>],
+    pub positions: &'a Positions,
+    pub seeding: &'a Seeding,
+    pub storage: &'a StorageTopics,
+    pub topics: &'a [TopicPlan],
+    pub ownership: &'a Ownership,
+    pub judgement: &'a Judgement,
+}
+
+impl<'a> Evidence<'a> {
+    /// Returns the generated worker file's settings.
+    fn worker(&self) -> &'a Properties {
+        &self.converted.properties
+    }
+
+    /// Returns the connectors that the cluster does not run yet, with their index.
+    fn to_move(&self) -> impl Iterator<Item = (usize, &'a Moving<'a>)> {
+        let observed = self.observed;
+        let moving = self.moving.iter().enumerate();
+        moving.filter(move |(_, m)| !ownership::has_moved(m, observed))
+    }
+
+    /// Returns the number of brokers; `None` offline.
+    fn brokers(&self) -> Option<usize> {
+        self.observed.map(|o| o.brokers.len()).filter(|b| *b > 0)
+    }
+
+    /// Returns `FILE:LINE` of a setting of the standalone file, or the file when the setting is new.
+    fn place(&self, key: &str) -> String {
+        let worker = &self.deployment.worker;
+        match worker.document.line_of(key) {
+            Some(line) => format!("{}:{line}", worker.path.display()),
+            None => worker.path.display().to_string(),
+        }
+    }
+}
+
+/// Returns all findings, the ones that stop the plan first.
+pub(super) fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let mut findings = Findings {
+        choices: evidence.choices,
+        found: Vec::new(),
+    };
+    let themes = [
+        cluster::find,
+        topics::find,
+        worker::find,
+        offsets::find,
+        running::find,
+        connectors::find,
+        sinks::find,
+    ];
+    for find in themes {
+        find(evidence, &mut findings);
+    }
+    let mut found = findings.found;
+    found.sort_by_key(|f| (f.class, f.accepted));
+    found
+}
+
+/// Collects findings and knows which of them the user accepts.
+pub(super) struct Findings<'a> {
+    choices: &'a Choices,
+    found: Vec<Finding>,
+}
+
+impl Findings<'_> {
+    fn block(
+        &mut self,
+        id: &str,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.add(Class::Block, id, subject, message, remedy);
+    }
+
+    fn warn(
+        &mut self,
+        id: &str,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.add(Class::Warn, id, subject, message, remedy);
+    }
+
+    fn fixed(
+        &mut self,
+        id: &str,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.add(Class::Fixed, id, subject, message, remedy);
+    }
+
+    fn info(
+        &mut self,
+        id: &str,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.add(Class::Info, id, subject, message, remedy);
+    }
+
+    fn add(
+        &mut self,
+        class: Class,
+        id: &str,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let subject = subject.into();
+        self.found.push(Finding {
+            accepted: class == Class::Block && self.is_accepted(id, &subject),
+            id: id.to_owned(),
+            class,
+            subject,
+            message: message.into(),
+            remedy: remedy.into(),
+        });
+    }
+
+    /// `--accept ID` takes every finding of that id, `--accept ID:SUBJECT` one of them.
+    fn is_accepted(&self, id: &str, subject: &str) -> bool {
+        self.choices.accept.iter().any(|accepted| {
+            let (accepted, of) = match accepted.split_once(':') {
+                Some((accepted, of)) => (accepted, Some(of)),
+                None => (accepted.as_str(), None),
+            };
+            accepted.eq_ignore_ascii_case(id) && of.is_none_or(|of| of == subject)
+        })
+    }
+}
+
+/// Joins names for a message: the first few and how many more.
+fn some_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 5;
+    let names: Vec<&str> = names.into_iter().collect();
+    match names.len() {
+        0..=SHOWN => names.join(", "),
+        n => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
+    }
+}

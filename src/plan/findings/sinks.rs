@@ -1,0 +1,109 @@
+//! Sinks: whether their committed offsets stay theirs.
+
+use super::{Evidence, Findings};
+use crate::plan::connectors::Moving;
+use crate::plan::{ConnectorKind, Observed};
+
+/// Kafka's default `offsets.retention.minutes`: seven days.
+const USUAL_RETENTION: u64 = 7 * 24 * 60;
+
+pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+    let mut sinks = 0;
+    for (_, connector) in evidence.to_move() {
+        if connector.kind != ConnectorKind::Sink {
+            continue;
+        }
+        sinks += 1;
+        another_group(evidence, connector, findings);
+        if let Some(observed) = evidence.observed {
+            committed(connector, observed, findings);
+        }
+    }
+    if sinks > 0 {
+        retention(evidence, findings);
+    }
+}
+
+fn another_group(evidence: &Evidence<'_>, connector: &Moving<'_>, findings: &mut Findings<'_>) {
+    let (Some(old), Some(new)) = (&connector.old_group, &connector.group) else {
+        return;
+    };
+    if old == new {
+        return;
+    }
+    let name = &connector.name;
+    if connector.old_name == *name {
+        findings.block(
+            "P17",
+            name.clone(),
+            format!("sink {name} would change its consumer group from {old} to {new} and read its topics again from the beginning"),
+            "leave consumer.group.id of the worker as it is",
+        );
+        return;
+    }
+    let groups = evidence.observed.map(|o| &o.sink_groups);
+    let positions = |group: &String| groups.and_then(|g| g.get(group)).map(|g| &g.positions);
+    let has_other = match (positions(old), positions(new)) {
+        (Some(old), Some(new)) => new.iter().any(|(at, position)| {
+            old.get(at)
+                .is_none_or(|o| o.committed != position.committed)
+        }),
+        (None, Some(new)) => !new.is_empty(),
+        _ => false,
+    };
+    if has_other {
+        findings.block(
+            "P17",
+            name.clone(),
+            format!("group {new} of the renamed sink {name} already has positions that are not those of {old}"),
+            "choose another new name",
+        );
+    } else {
+        findings.fixed(
+            "P17",
+            name.clone(),
+            format!(
+                "sink {} becomes {name}, so its consumer group changes from {old} to {new}",
+                connector.old_name
+            ),
+            "the committed offsets are copied to the new group",
+        );
+    }
+}
+
+fn committed(connector: &Moving<'_>, observed: &Observed, findings: &mut Findings<'_>) {
+    let Some(group) = &connector.old_group else {
+        return;
+    };
+    let none = observed
+        .sink_groups
+        .get(group)
+        .is_none_or(|g| g.positions.is_empty());
+    if none {
+        findings.warn(
+            "no-committed-offsets",
+            connector.name.clone(),
+            format!("consumer group {group} of sink {} has no committed offsets on this cluster: it starts at the beginning of its topics", connector.name),
+            "nothing to do if it never ran; otherwise check the cluster, the name, and consumer.override.group.id",
+        );
+    }
+}
+
+fn retention(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+    let minutes = evidence.observed.and_then(|o| {
+        o.broker_settings
+            .get("offsets.retention.minutes")?
+            .parse::<u64>()
+            .ok()
+    });
+    if let Some(minutes) = minutes.filter(|m| *m < USUAL_RETENTION) {
+        findings.warn(
+            "P50",
+            "offsets.retention.minutes",
+            format!(
+                "the brokers forget the committed offsets of an empty group after {minutes} minutes"
+            ),
+            "start the distributed workers before that",
+        );
+    }
+}

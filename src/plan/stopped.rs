@@ -1,0 +1,157 @@
+//! Whether the standalone worker is known to be stopped.
+//!
+//! Two workers on one deployment deliver twice and commit over each other, and a position that is read while the
+//! worker runs is stale. Silence alone proves nothing: `localhost:8083` of a workstation is not that of a pod.
+
+use std::collections::BTreeSet;
+
+use crate::model::properties::Properties;
+use crate::plan::connectors::Moving;
+use crate::plan::{Choices, Deployment, Observed, OffsetsInput, RunningWorker, Stopped};
+
+/// What is known, and what shows that the worker still runs.
+#[derive(Debug)]
+pub(super) struct Judgement {
+    pub stopped: Stopped,
+    /// Evidence that the standalone deployment is at work: an assertion does not outweigh it.
+    pub at_work: Vec<String>,
+}
+
+/// Judges by the connectors that have yet to move.
+pub(super) fn judge(
+    deployment: &Deployment,
+    choices: &Choices,
+    observed: Option<&Observed>,
+    source: &Properties,
+    to_move: &[&Moving<'_>],
+) -> Judgement {
+    if to_move.is_empty() {
+        return Judgement {
+            stopped: Stopped::Unknown("not judged: every connector has already moved".to_owned()),
+            at_work: Vec::new(),
+        };
+    }
+    let at_work = evidence_of_work(deployment, observed, to_move);
+    let proof = match (&deployment.running, observed) {
+        _ if !at_work.is_empty() => Err(at_work.join("; ")),
+        (Some(running), _) => Ok(format!(
+            "every connector is STOPPED with no task, says {}",
+            running.url
+        )),
+        (None, Some(observed)) => silence(deployment, observed, source, to_move),
+        (None, None) => Err("offline: neither the worker nor its groups were looked at".to_owned()),
+    };
+    let stopped = match proof {
+        Ok(how) => Stopped::Proven(how),
+        Err(_) if choices.source_stopped && at_work.is_empty() => Stopped::Asserted,
+        Err(why) => Stopped::Unknown(why),
+    };
+    Judgement { stopped, at_work }
+}
+
+fn evidence_of_work(
+    deployment: &Deployment,
+    observed: Option<&Observed>,
+    to_move: &[&Moving<'_>],
+) -> Vec<String> {
+    let mut evidence = Vec::new();
+    if let Some(running) = &deployment.running {
+        evidence.extend(not_stopped(running, to_move));
+    }
+    let Some(observed) = observed else {
+        return evidence;
+    };
+    let answers = observed.source_answers.iter().flatten();
+    let ours: Vec<&str> = answers
+        .map(String::as_str)
+        .filter(|name| to_move.iter().any(|m| m.old_name == *name))
+        .collect();
+    if deployment.running.is_none() && !ours.is_empty() {
+        evidence.push(format!(
+            "a worker answers on the standalone listener and runs {}",
+            some_of(&ours)
+        ));
+    }
+    let groups: BTreeSet<&str> = to_move
+        .iter()
+        .filter_map(|m| m.old_group.as_deref())
+        .collect();
+    for group in groups {
+        let members = observed
+            .sink_groups
+            .get(group)
+            .map_or(&[][..], |g| &g.members);
+        if !members.is_empty() {
+            evidence.push(format!(
+                "consumer group {group} has members: {}",
+                some_of(&members.iter().map(String::as_str).collect::<Vec<_>>())
+            ));
+        }
+    }
+    evidence
+}
+
+fn not_stopped(running: &RunningWorker, to_move: &[&Moving<'_>]) -> Option<String> {
+    let at_work: Vec<String> = to_move
+        .iter()
+        .filter_map(|m| m.running)
+        .filter(|r| r.state != "STOPPED" || !r.tasks.is_empty())
+        .map(|r| format!("{} is {} with {} task(s)", r.name, r.state, r.tasks.len()))
+        .collect();
+    (!at_work.is_empty()).then(|| {
+        let shown: Vec<&str> = at_work.iter().map(String::as_str).collect();
+        format!("at {}: {}", running.url, some_of(&shown))
+    })
+}
+
+/// REST gone, groups empty, and the offsets file at rest for longer than two flush intervals.
+fn silence(
+    deployment: &Deployment,
+    observed: &Observed,
+    source: &Properties,
+    to_move: &[&Moving<'_>],
+) -> Result<String, String> {
+    if !observed.source_rest_gone {
+        return Err("the standalone worker's REST listener was not found closed".to_owned());
+    }
+    let mut proof = vec!["REST is gone".to_owned()];
+    if to_move.iter().any(|m| !m.is_source()) {
+        proof.push("the sinks' groups are empty".to_owned());
+    }
+    if to_move.iter().any(|m| m.is_source()) {
+        proof.push(file_at_rest(&deployment.offsets, source)?);
+    }
+    Ok(proof.join(", "))
+}
+
+fn file_at_rest(offsets: &OffsetsInput, source: &Properties) -> Result<String, String> {
+    let flush = source
+        .get("offset.flush.interval.ms")
+        .and_then(|v| v.trim().parse::<u64>().ok())
+        .unwrap_or(60_000);
+    let OffsetsInput::File(file) = offsets else {
+        return Err("REST is gone, but there is no offsets file whose age could show that the sources are at rest".to_owned());
+    };
+    let needed = flush.saturating_mul(2);
+    match file.age_ms {
+        Some(age) if age > needed => Ok(format!(
+            "the offsets file has not changed for {} s, longer than two flush intervals ({} s)",
+            age / 1000,
+            needed / 1000
+        )),
+        Some(age) => Err(format!(
+            "the offsets file changed {} s ago; two flush intervals are {} s",
+            age / 1000,
+            needed / 1000
+        )),
+        None => Err("the age of the offsets file is not known".to_owned()),
+    }
+}
+
+fn some_of(names: &[&str]) -> String {
+    const SHOWN: usize = 3;
+    match names.len() {
+        0..=SHOWN => names.join(", "),
+        n => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
+    }
+}

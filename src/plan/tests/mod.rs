@@ -1,0 +1,4 @@
+//! Tests of the plan as a whole, on deployments built in a few words.
+
+mod builder;
+mod whole;
