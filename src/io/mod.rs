@@ -3,4 +3,5 @@
 pub mod connect_rest;
 pub mod files;
 pub mod kafka;
+pub mod providers;
 pub mod storage_topics;
