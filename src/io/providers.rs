@@ -22,21 +22,18 @@ pub enum ProviderError {
     )]
     UnknownClass {
         key: String,
-        placeholder: Placeholder,
+        placeholder: String,
         class: String,
     },
     #[error("{key}: {placeholder}: could not read {}: {reason}", path.display())]
     Unreadable {
         key: String,
-        placeholder: Placeholder,
+        placeholder: String,
         path: PathBuf,
         reason: String,
     },
     #[error("{key}: {placeholder} has a path, which EnvVarConfigProvider does not know")]
-    EnvironmentPath {
-        key: String,
-        placeholder: Placeholder,
-    },
+    EnvironmentPath { key: String, placeholder: String },
     #[error("{key}={value}: {reason}")]
     Parameter {
         key: String,
@@ -65,10 +62,9 @@ impl ProviderError {
             Self::Unreadable { path, .. } => {
                 Some(format!("Check that {} exists here and can be read.", path.display()))
             }
-            Self::EnvironmentPath { placeholder, .. } => Some(format!(
-                "Write ${{{}:{}}}.",
-                placeholder.provider, placeholder.key
-            )),
+            Self::EnvironmentPath { .. } => {
+                Some("Write ${ALIAS:VARIABLE}, without a path.".to_owned())
+            }
             Self::Parameter { .. } => None,
         }
     }
@@ -216,7 +212,7 @@ impl Provider {
     ) -> Result<Option<String>, ProviderError> {
         let unreadable = |path: &Path, reason: String| ProviderError::Unreadable {
             key: key.to_owned(),
-            placeholder: reference.clone(),
+            placeholder: reference.to_string(),
             path: path.to_owned(),
             reason,
         };
@@ -234,7 +230,7 @@ impl Provider {
             Self::Environment(_) if !reference.path.is_empty() => {
                 Err(ProviderError::EnvironmentPath {
                     key: key.to_owned(),
-                    placeholder: reference.clone(),
+                    placeholder: reference.to_string(),
                 })
             }
             Self::Environment(allowed) => Ok(environment
@@ -243,7 +239,7 @@ impl Provider {
                 .cloned()),
             Self::Unknown(class) => Err(ProviderError::UnknownClass {
                 key: key.to_owned(),
-                placeholder: reference.clone(),
+                placeholder: reference.to_string(),
                 class: class.clone(),
             }),
         }
