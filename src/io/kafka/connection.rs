@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::io::kafka::error::{KafkaError, TlsFault};
 use crate::io::kafka::sasl;
 use crate::io::kafka::settings::ClientSettings;
+use crate::io::kafka::verifier;
 use crate::io::kafka::versions::{Versions, api_name};
 use crate::io::kafka::wire::{Duplex, Wire, decoded, encoded, opened, read_frame};
 
@@ -351,29 +352,16 @@ async fn wrap_tls(
     let session = tokio_rustls::TlsConnector::from(config).connect(name, tcp);
     match tokio::time::timeout_at(deadline, session).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(error)) => Err(fault(tls_fault(&error), error.to_string())),
+        Ok(Err(error)) => {
+            let (cause, reason) =
+                verifier::explained(&error).unwrap_or_else(|| (TlsFault::Other, error.to_string()));
+            Err(fault(cause, reason))
+        }
         Err(_) => Err(KafkaError::Timeout {
             address: address.to_owned(),
             what: "the TLS session".to_owned(),
             after: started.elapsed(),
         }),
-    }
-}
-
-fn tls_fault(error: &std::io::Error) -> TlsFault {
-    let cause = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match cause {
-        Some(rustls::Error::InvalidCertificate(reason)) => match reason {
-            rustls::CertificateError::NotValidForName
-            | rustls::CertificateError::NotValidForNameContext { .. } => TlsFault::HostNameMismatch,
-            rustls::CertificateError::UnknownIssuer => TlsFault::UntrustedCertificate,
-            _ => TlsFault::Other,
-        },
-        Some(rustls::Error::InvalidMessage(_)) => TlsFault::PlainPort,
-        Some(rustls::Error::AlertReceived(_)) => TlsFault::ClientCertificate,
-        _ => TlsFault::Other,
     }
 }
 

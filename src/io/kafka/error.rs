@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::io::kafka::login::LoginError;
+use crate::io::kafka::oauth::TokenError;
+use crate::io::kafka::verifier;
 use crate::protocol::errors::{self, ErrorCode};
 
 /// An error code that a broker answered with, and for what.
@@ -152,6 +155,8 @@ pub enum KafkaError {
         mechanism: String,
         message: String,
     },
+    #[error("no token for OAUTHBEARER: {source}")]
+    Token { source: TokenError },
     #[error("{address} does not offer SASL {mechanism}, it offers {}", offered.join(", "))]
     UnsupportedMechanism {
         address: String,
@@ -198,6 +203,7 @@ pub enum KafkaErrorKind {
     TlsExpected,
     Tls(TlsFault),
     Authentication,
+    Token,
     UnsupportedMechanism,
     Authorization,
     Broker,
@@ -219,6 +225,7 @@ impl KafkaError {
             Self::TlsExpected { .. } => KafkaErrorKind::TlsExpected,
             Self::Tls { fault, .. } => KafkaErrorKind::Tls(*fault),
             Self::Authentication { .. } => KafkaErrorKind::Authentication,
+            Self::Token { .. } => KafkaErrorKind::Token,
             Self::UnsupportedMechanism { .. } => KafkaErrorKind::UnsupportedMechanism,
             Self::Broker(error) if error.is_authorization() => KafkaErrorKind::Authorization,
             Self::Broker(_) => KafkaErrorKind::Broker,
@@ -261,7 +268,7 @@ impl KafkaError {
     pub fn is_decisive(&self) -> bool {
         matches!(
             self,
-            Self::Authentication { .. } | Self::UnsupportedMechanism { .. }
+            Self::Authentication { .. } | Self::UnsupportedMechanism { .. } | Self::Token { .. }
         )
     }
 
@@ -286,6 +293,7 @@ impl KafkaError {
             Self::Authentication { .. } => {
                 "Check the user name, the password and sasl.mechanism in the client properties."
             }
+            Self::Token { source } => return Some(source.hint()),
             Self::UnsupportedMechanism { .. } => {
                 "Set sasl.mechanism to one of the mechanisms that the listener offers."
             }
@@ -303,6 +311,14 @@ impl KafkaError {
 
     /// Wraps an I/O error of a connection that stood.
     pub(super) fn lost(address: &str, during: &str, error: &std::io::Error) -> Self {
+        // In TLS 1.3 a broker says only after the handshake that it wants another client certificate.
+        if let Some((fault, reason)) = verifier::explained(error) {
+            return Self::Tls {
+                address: address.to_owned(),
+                fault,
+                reason,
+            };
+        }
         let plain_end = matches!(
             error.kind(),
             std::io::ErrorKind::UnexpectedEof
@@ -313,6 +329,18 @@ impl KafkaError {
             address: address.to_owned(),
             during: during.to_owned(),
             reason: (!plain_end).then(|| error.to_string()),
+        }
+    }
+
+    /// Says why a login did not come to the broker's verdict.
+    pub(super) fn login(address: &str, mechanism: &str, error: LoginError) -> Self {
+        match error {
+            LoginError::Token(source) => Self::Token { source },
+            LoginError::Broker(message) => Self::Authentication {
+                address: address.to_owned(),
+                mechanism: mechanism.to_owned(),
+                message,
+            },
         }
     }
 

@@ -10,8 +10,18 @@ pub mod sasl;
 pub mod security;
 pub mod settings;
 
+mod config;
 mod connection;
 mod coordinator;
+mod jks;
+mod keystore;
+mod login;
+mod oauth;
+mod pem;
 mod retry;
+mod tls;
+mod token_endpoint;
+mod unsecured;
+mod verifier;
 mod versions;
 mod wire;
