@@ -1,6 +1,6 @@
 //! Makes the plan: reads top to bottom what follows from what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use crate::model::properties::Properties;
@@ -11,8 +11,8 @@ use crate::plan::findings::{self, Evidence};
 use crate::plan::positions::Positions;
 use crate::plan::worker_file::Converted;
 use crate::plan::{
-    Choices, ClusterSummary, ConnectorKind, ConnectorPlan, Deployment, FileChange, FileState,
-    GroupCopy, Observed, OffsetsInput, Plan, PlanError, Reason,
+    Choices, Class, ClusterSummary, ConnectorKind, ConnectorPlan, Deployment, FileChange,
+    FileState, Finding, GroupCopy, Observed, OffsetsInput, Plan, PlanError, Reason,
 };
 use crate::plan::{
     connectors, kinds, naming, ownership, positions, seed, stopped, topics, worker_file,
@@ -65,11 +65,18 @@ pub fn make(
         judgement: &judgement,
     };
     let findings = findings::all(&evidence);
+    let reasons_to_stay = blocked_by_subject(&findings);
     let connectors = moving
         .iter()
         .zip(&seeding.of)
         .zip(&positions.of)
-        .map(|((m, compared), of)| one(m, compared, of, observed, registers))
+        .map(|((m, compared), of)| ConnectorPlan {
+            cannot_move: reasons_to_stay
+                .get(m.name.as_str())
+                .cloned()
+                .unwrap_or_default(),
+            ..one(m, compared, of, observed, registers)
+        })
         .collect();
     Ok(Plan {
         files: files(deployment, &moving, &converted),
@@ -105,6 +112,17 @@ fn correct_kinds(moving: &mut [Moving<'_>], positions: &Positions) {
             connector.kind = ConnectorKind::Unknown;
         }
     }
+}
+
+fn blocked_by_subject(findings: &[Finding]) -> HashMap<&str, Vec<String>> {
+    let mut by_subject: HashMap<&str, Vec<String>> = HashMap::new();
+    for finding in findings {
+        if finding.class == Class::Block && !finding.accepted {
+            let messages = by_subject.entry(&finding.subject).or_default();
+            messages.push(finding.message.clone());
+        }
+    }
+    by_subject
 }
 
 fn one(

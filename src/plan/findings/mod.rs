@@ -88,7 +88,8 @@ pub(super) fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
         find(evidence, &mut findings);
     }
     let mut found = findings.found;
-    found.sort_by_key(|f| (f.class, f.accepted));
+    let place = |id: &str| CATALOGUE.iter().position(|p| p.id == id);
+    found.sort_by_cached_key(|f| (f.class, f.accepted, place(&f.id).unwrap_or(usize::MAX)));
     found
 }
 

@@ -51,3 +51,25 @@ fn a_source_and_a_sink_need_a_group_id_and_seed_only_the_source() {
     assert_eq!(plan.blocked().count(), 0, "{:?}", plan.findings);
     assert!(ids(&plan).contains(&"p29 warn".to_owned()));
 }
+
+#[test]
+fn a_plan_of_ten_thousand_connectors_is_still_one_page() {
+    let texts: Vec<String> = (0..10_000)
+        .map(|n| format!("name=c{n}\nconnector.class=FileStreamSink\ntopics=t\nfile=/out/{n}\npassword=canary\n"))
+        .collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let choices = crate::plan::Choices {
+        group_id: Some("g".to_owned()),
+        ..choices()
+    };
+    let plan = make(&deployment(WORKER, &texts), &choices, Some(&cluster())).unwrap();
+    let page = crate::plan::render::text(&plan);
+    assert!(page.lines().count() < 120, "{page}");
+    assert!(page.contains("10000 sinks"), "{page}");
+    assert!(!page.contains("canary"));
+    assert!(
+        !crate::plan::render::json(&plan)
+            .to_string()
+            .contains("canary")
+    );
+}
