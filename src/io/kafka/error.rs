@@ -6,6 +6,7 @@ use crate::io::kafka::login::LoginError;
 use crate::io::kafka::oauth::TokenError;
 use crate::io::kafka::verifier;
 use crate::protocol::errors::{self, ErrorCode};
+use crate::protocol::record_batch::RecordBatchError;
 
 /// An error code that a broker answered with, and for what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,6 +175,22 @@ pub enum KafkaError {
     },
     #[error("{address} sent an answer that is not valid: {reason}")]
     Protocol { address: String, reason: String },
+    #[error(
+        "{address} has no record of {partition} between offsets {position} and {end}, and no end of it"
+    )]
+    Stalled {
+        address: String,
+        /// `topic-partition`.
+        partition: String,
+        position: i64,
+        end: i64,
+    },
+    #[error("records of {topic}-{partition} cannot be read: {source}")]
+    Records {
+        topic: String,
+        partition: i32,
+        source: RecordBatchError,
+    },
     #[error("the cluster advertises {address} for broker {broker}, but {source}")]
     Advertised {
         broker: i32,
@@ -219,7 +236,7 @@ impl KafkaError {
             Self::UnknownHost { .. } => KafkaErrorKind::UnknownHost,
             Self::Refused { .. } => KafkaErrorKind::Refused,
             Self::Unreachable { .. } => KafkaErrorKind::Unreachable,
-            Self::Timeout { .. } => KafkaErrorKind::Timeout,
+            Self::Timeout { .. } | Self::Stalled { .. } => KafkaErrorKind::Timeout,
             Self::Closed { .. } => KafkaErrorKind::Closed,
             Self::NotKafka { .. } => KafkaErrorKind::NotKafka,
             Self::TlsExpected { .. } => KafkaErrorKind::TlsExpected,
@@ -230,7 +247,7 @@ impl KafkaError {
             Self::Broker(error) if error.is_authorization() => KafkaErrorKind::Authorization,
             Self::Broker(_) => KafkaErrorKind::Broker,
             Self::UnsupportedVersion { .. } => KafkaErrorKind::UnsupportedVersion,
-            Self::Protocol { .. } => KafkaErrorKind::Protocol,
+            Self::Protocol { .. } | Self::Records { .. } => KafkaErrorKind::Protocol,
             Self::Advertised { source, .. } | Self::GaveUp { source, .. } => source.kind(),
             Self::Bootstrap { attempts } => attempts
                 .last()
@@ -300,6 +317,8 @@ impl KafkaError {
             Self::Broker(error) => return error.hint(),
             Self::UnsupportedVersion { .. } => "Kafka 2.8 to 4.x are supported.",
             Self::Protocol { .. } => "Check that the port is Kafka's.",
+            Self::Stalled { .. } => "Check that all replicas of the partition are in sync.",
+            Self::Records { .. } => "Check the topic with `kafka-dump-log.sh` on a broker.",
             Self::Advertised { .. } => {
                 "Correct advertised.listeners of that broker, or run where the address can be reached."
             }
