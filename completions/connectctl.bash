@@ -19,6 +19,9 @@ _connectctl() {
             connectctl,completions)
                 cmd="connectctl__subcmd__completions"
                 ;;
+            connectctl,config)
+                cmd="connectctl__subcmd__config"
+                ;;
             connectctl,help)
                 cmd="connectctl__subcmd__help"
                 ;;
@@ -28,8 +31,23 @@ _connectctl() {
             connectctl,offsets)
                 cmd="connectctl__subcmd__offsets"
                 ;;
+            connectctl__subcmd__config,help)
+                cmd="connectctl__subcmd__config__subcmd__help"
+                ;;
+            connectctl__subcmd__config,show)
+                cmd="connectctl__subcmd__config__subcmd__show"
+                ;;
+            connectctl__subcmd__config__subcmd__help,help)
+                cmd="connectctl__subcmd__config__subcmd__help__subcmd__help"
+                ;;
+            connectctl__subcmd__config__subcmd__help,show)
+                cmd="connectctl__subcmd__config__subcmd__help__subcmd__show"
+                ;;
             connectctl__subcmd__help,completions)
                 cmd="connectctl__subcmd__help__subcmd__completions"
+                ;;
+            connectctl__subcmd__help,config)
+                cmd="connectctl__subcmd__help__subcmd__config"
                 ;;
             connectctl__subcmd__help,help)
                 cmd="connectctl__subcmd__help__subcmd__help"
@@ -39,6 +57,9 @@ _connectctl() {
                 ;;
             connectctl__subcmd__help,offsets)
                 cmd="connectctl__subcmd__help__subcmd__offsets"
+                ;;
+            connectctl__subcmd__help__subcmd__config,show)
+                cmd="connectctl__subcmd__help__subcmd__config__subcmd__show"
                 ;;
             connectctl__subcmd__help__subcmd__offsets,show)
                 cmd="connectctl__subcmd__help__subcmd__offsets__subcmd__show"
@@ -62,7 +83,7 @@ _connectctl() {
 
     case "${cmd}" in
         connectctl)
-            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version completions man offsets help"
+            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version completions config man offsets help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -105,8 +126,106 @@ _connectctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        connectctl__subcmd__config)
+            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__config__subcmd__help)
+            opts="show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__config__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__config__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__config__subcmd__show)
+            opts="-o -v -h -V --output --as --color --show-secrets --timeout --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml name properties" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml name properties" -- "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -W "worker connector" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         connectctl__subcmd__help)
-            opts="completions man offsets help"
+            opts="completions config man offsets help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -122,6 +241,34 @@ _connectctl() {
         connectctl__subcmd__help__subcmd__completions)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__help__subcmd__config)
+            opts="show"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__help__subcmd__config__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

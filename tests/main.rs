@@ -1,6 +1,7 @@
 //! The one integration binary.
 
 mod architecture;
+mod cli_config;
 mod cli_help;
 mod docs;
 mod fuzz_corpus;

@@ -1,6 +1,7 @@
 //! What was typed and what is said: one subcommand, one file.
 
 mod args;
+mod config;
 pub mod connect;
 mod error;
 pub mod listing;
@@ -53,6 +54,7 @@ pub enum Command {
         /// The shell to complete for
         shell: clap_complete::Shell,
     },
+    Config(config::Config),
     Man(man::Man),
     Offsets(offsets::Offsets),
 }
@@ -74,6 +76,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ui = Ui::new(&cli.global);
     let outcome = match cli.command {
         Command::Completions { shell } => completions(&ui, shell),
+        Command::Config(args) => config::run(&ui, &args),
         Command::Man(args) => man::run(&ui, &args),
         Command::Offsets(args) => offsets::run(&ui, &cli.global, &args),
     };
