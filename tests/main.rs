@@ -8,6 +8,8 @@ mod fuzz_corpus;
 mod golden_offsets;
 mod live_config_topic;
 mod live_judge;
+mod live_kafka;
+mod live_kafka_failures;
 mod live_offsets_file;
 mod live_support;
 mod oracle_config_topic;

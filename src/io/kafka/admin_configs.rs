@@ -1,6 +1,7 @@
 //! Settings of topics and brokers, read and changed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{
@@ -24,6 +25,10 @@ const BROKER: i8 = 4;
 
 /// Operation of IncrementalAlterConfigs (`AlterConfigOp.OpType`).
 const SET: i8 = 0;
+
+/// How long altered settings are waited for, and how often they are looked at.
+const VISIBLE: Duration = Duration::from_secs(3);
+const POLL: Duration = Duration::from_millis(50);
 
 /// One setting as DescribeConfigs tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +126,8 @@ impl Cluster {
     }
 
     /// Sets settings of one topic and leaves its other settings alone.
+    ///
+    /// Returns when the broker asked shows the new values: brokers learn of them a moment after the controller accepted them.
     pub async fn alter_topic_configs(
         &self,
         topic: &str,
@@ -129,10 +136,36 @@ impl Cluster {
         let mut retry = self.retry();
         loop {
             match self.alter_once(topic, set, retry.deadline()).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => break,
                 Err(error) => retry.pause_if_transient(error).await?,
             }
             self.metadata(Some(Vec::new()), retry.deadline()).await?;
+        }
+        self.await_configs(topic, set).await
+    }
+
+    /// Waits until the values are visible. A value that the broker writes in another way, `gzip` for ` gzip`, is never
+    /// equal to ours: that is no reason to wait for long, nor to fail.
+    async fn await_configs(
+        &self,
+        topic: &str,
+        set: &BTreeMap<String, String>,
+    ) -> Result<(), KafkaError> {
+        let given_up = Instant::now() + VISIBLE.min(self.settings().timeout);
+        let names = [topic.to_owned()];
+        loop {
+            let found = self.topic_configs(&names).await?;
+            let configs = found.get(topic).and_then(|configs| configs.as_ref().ok());
+            let visible = configs.is_none_or(|configs| {
+                set.iter().all(|(name, value)| {
+                    let entry = configs.get(name);
+                    entry.is_some_and(|entry| entry.value.as_ref() == Some(value))
+                })
+            });
+            if visible || Instant::now() >= given_up {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
         }
     }
 
