@@ -33,6 +33,7 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a shell completion script')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show what Connect reads from configuration files')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page of a command, or write all pages into a folder')
+            [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Move a standalone deployment to distributed mode, with the position of every connector')
             [CompletionResult]::new('offsets', 'offsets', [CompletionResultType]::ParameterValue, 'Show, move and compare the positions of source connectors')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -102,6 +103,44 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'connectctl;migrate' {
+            [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Output folder')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the report on stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the report on stdout')
+            [CompletionResult]::new('--accept', '--accept', [CompletionResultType]::ParameterName, 'Accept a blocking finding by its id')
+            [CompletionResult]::new('--verify', '--verify', [CompletionResultType]::ParameterName, 'How the result is verified beyond reading it back')
+            [CompletionResult]::new('--source-url', '--source-url', [CompletionResultType]::ParameterName, 'REST URL of the running standalone worker: its connectors, configurations, states and offsets')
+            [CompletionResult]::new('--offsets', '--offsets', [CompletionResultType]::ParameterName, 'Offsets file, instead of the one that the worker file names')
+            [CompletionResult]::new('--rename', '--rename', [CompletionResultType]::ParameterName, 'Give a connector another name; its offsets or its consumer group follow')
+            [CompletionResult]::new('--group-id', '--group-id', [CompletionResultType]::ParameterName, 'group.id; the connector''s name when there is one connector')
+            [CompletionResult]::new('--config-topic', '--config-topic', [CompletionResultType]::ParameterName, 'config.storage.topic; _<group>.config')
+            [CompletionResult]::new('--offset-topic', '--offset-topic', [CompletionResultType]::ParameterName, 'offset.storage.topic; _<group>.offset')
+            [CompletionResult]::new('--status-topic', '--status-topic', [CompletionResultType]::ParameterName, 'status.storage.topic; _<group>.status')
+            [CompletionResult]::new('--replication-factor', '--replication-factor', [CompletionResultType]::ParameterName, 'Replicas of the storage topics: auto is min(3, brokers), -1 the broker''s default')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set a key of the distributed worker file')
+            [CompletionResult]::new('--initial-state', '--initial-state', [CompletionResultType]::ParameterName, 'State of the connectors once everything is verified')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Register on the running Connect cluster at this URL; repeat it for more workers of the same cluster')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User for basic authentication')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Deadline of every wait for the network')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show the plan and write nothing; exit 3 when there is something to do')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Read and write files only; no cluster is asked')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--source-stopped', '--source-stopped', [CompletionResultType]::ParameterName, 'Say that the standalone worker is stopped, where that cannot be seen from here')
+            [CompletionResult]::new('--no-offsets', '--no-offsets', [CompletionResultType]::ParameterName, 'Give the positions of the source connectors up: they start from the beginning')
+            [CompletionResult]::new('--delete-old', '--delete-old', [CompletionResultType]::ParameterName, 'Delete what --rename leaves under the old name')
+            [CompletionResult]::new('--adopt', '--adopt', [CompletionResultType]::ParameterName, 'Go on although the config topic or the Connect group is in use by others')
+            [CompletionResult]::new('--overwrite-offsets', '--overwrite-offsets', [CompletionResultType]::ParameterName, 'Replace offsets that the offset topic has for a connector that is absent or stopped')
+            [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show the values of settings that hold credentials')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'connectctl;offsets' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Deadline of every wait for the network')
@@ -147,6 +186,7 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a shell completion script')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show what Connect reads from configuration files')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page of a command, or write all pages into a folder')
+            [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Move a standalone deployment to distributed mode, with the position of every connector')
             [CompletionResult]::new('offsets', 'offsets', [CompletionResultType]::ParameterValue, 'Show, move and compare the positions of source connectors')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -162,6 +202,9 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             break
         }
         'connectctl;help;man' {
+            break
+        }
+        'connectctl;help;migrate' {
             break
         }
         'connectctl;help;offsets' {

@@ -30,6 +30,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand completions 'Print a shell completion script'
             cand config 'Show what Connect reads from configuration files'
             cand man 'Print the manual page of a command, or write all pages into a folder'
+            cand migrate 'Move a standalone deployment to distributed mode, with the position of every connector'
             cand offsets 'Show, move and compare the positions of source connectors'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -91,6 +92,43 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'connectctl;migrate'= {
+            cand --out 'Output folder'
+            cand -o 'Format of the report on stdout'
+            cand --output 'Format of the report on stdout'
+            cand --accept 'Accept a blocking finding by its id'
+            cand --verify 'How the result is verified beyond reading it back'
+            cand --source-url 'REST URL of the running standalone worker: its connectors, configurations, states and offsets'
+            cand --offsets 'Offsets file, instead of the one that the worker file names'
+            cand --rename 'Give a connector another name; its offsets or its consumer group follow'
+            cand --group-id 'group.id; the connector''s name when there is one connector'
+            cand --config-topic 'config.storage.topic; _<group>.config'
+            cand --offset-topic 'offset.storage.topic; _<group>.offset'
+            cand --status-topic 'status.storage.topic; _<group>.status'
+            cand --replication-factor 'Replicas of the storage topics: auto is min(3, brokers), -1 the broker''s default'
+            cand --set 'Set a key of the distributed worker file'
+            cand --initial-state 'State of the connectors once everything is verified'
+            cand --url 'Register on the running Connect cluster at this URL; repeat it for more workers of the same cluster'
+            cand --user 'User for basic authentication'
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --dry-run 'Show the plan and write nothing; exit 3 when there is something to do'
+            cand --offline 'Read and write files only; no cluster is asked'
+            cand -y 'Do not ask'
+            cand --yes 'Do not ask'
+            cand --source-stopped 'Say that the standalone worker is stopped, where that cannot be seen from here'
+            cand --no-offsets 'Give the positions of the source connectors up: they start from the beginning'
+            cand --delete-old 'Delete what --rename leaves under the old name'
+            cand --adopt 'Go on although the config topic or the Connect group is in use by others'
+            cand --overwrite-offsets 'Replace offsets that the offset topic has for a connector that is absent or stopped'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'connectctl;offsets'= {
             cand --color 'When to use colour'
             cand --timeout 'Deadline of every wait for the network'
@@ -131,6 +169,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand completions 'Print a shell completion script'
             cand config 'Show what Connect reads from configuration files'
             cand man 'Print the manual page of a command, or write all pages into a folder'
+            cand migrate 'Move a standalone deployment to distributed mode, with the position of every connector'
             cand offsets 'Show, move and compare the positions of source connectors'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -142,6 +181,8 @@ set edit:completion:arg-completer[connectctl] = {|@words|
         &'connectctl;help;config;show'= {
         }
         &'connectctl;help;man'= {
+        }
+        &'connectctl;help;migrate'= {
         }
         &'connectctl;help;offsets'= {
             cand show 'Show the positions of source connectors'

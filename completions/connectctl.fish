@@ -35,6 +35,7 @@ complete -c connectctl -n "__fish_connectctl_needs_command" -s V -l version -d '
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "completions" -d 'Print a shell completion script'
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "config" -d 'Show what Connect reads from configuration files'
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "man" -d 'Print the manual page of a command, or write all pages into a folder'
+complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "migrate" -d 'Move a standalone deployment to distributed mode, with the position of every connector'
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "offsets" -d 'Show, move and compare the positions of source connectors'
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -l color -d 'When to use colour' -r -f -a "auto\t''
@@ -82,6 +83,41 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand man" -l show-secre
 complete -c connectctl -n "__fish_connectctl_using_subcommand man" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand man" -s V -l version -d 'Print version'
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l out -d 'Output folder' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s o -l output -d 'Format of the report on stdout' -r -f -a "text\t''
+json\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l accept -d 'Accept a blocking finding by its id' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l verify -d 'How the result is verified beyond reading it back' -r -f -a "none\t'What was written is read back; no embedded worker'"
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l source-url -d 'REST URL of the running standalone worker: its connectors, configurations, states and offsets' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l offsets -d 'Offsets file, instead of the one that the worker file names' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l rename -d 'Give a connector another name; its offsets or its consumer group follow' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l group-id -d 'group.id; the connector\'s name when there is one connector' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l config-topic -d 'config.storage.topic; _<group>.config' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l offset-topic -d 'offset.storage.topic; _<group>.offset' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l status-topic -d 'status.storage.topic; _<group>.status' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l replication-factor -d 'Replicas of the storage topics: auto is min(3, brokers), -1 the broker\'s default' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l set -d 'Set a key of the distributed worker file' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l initial-state -d 'State of the connectors once everything is verified' -r -f -a "running\t''
+paused\t''
+stopped\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l url -d 'Register on the running Connect cluster at this URL; repeat it for more workers of the same cluster' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l user -d 'User for basic authentication' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l timeout -d 'Deadline of every wait for the network' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l dry-run -d 'Show the plan and write nothing; exit 3 when there is something to do'
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l offline -d 'Read and write files only; no cluster is asked'
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s y -l yes -d 'Do not ask'
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l source-stopped -d 'Say that the standalone worker is stopped, where that cannot be seen from here'
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l no-offsets -d 'Give the positions of the source connectors up: they start from the beginning'
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l delete-old -d 'Delete what --rename leaves under the old name'
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l adopt -d 'Go on although the config topic or the Connect group is in use by others'
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l overwrite-offsets -d 'Replace offsets that the offset topic has for a connector that is absent or stopped'
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l show-secrets -d 'Show the values of settings that hold credentials'
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s V -l version -d 'Print version'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show help" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -109,10 +145,11 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fis
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the positions of source connectors'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man offsets help" -f -a "completions" -d 'Print a shell completion script'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man offsets help" -f -a "config" -d 'Show what Connect reads from configuration files'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man offsets help" -f -a "man" -d 'Print the manual page of a command, or write all pages into a folder'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man offsets help" -f -a "offsets" -d 'Show, move and compare the positions of source connectors'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man offsets help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man migrate offsets help" -f -a "completions" -d 'Print a shell completion script'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man migrate offsets help" -f -a "config" -d 'Show what Connect reads from configuration files'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man migrate offsets help" -f -a "man" -d 'Print the manual page of a command, or write all pages into a folder'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man migrate offsets help" -f -a "migrate" -d 'Move a standalone deployment to distributed mode, with the position of every connector'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man migrate offsets help" -f -a "offsets" -d 'Show, move and compare the positions of source connectors'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man migrate offsets help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show what Connect reads from a worker or connector file, key by key'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from offsets" -f -a "show" -d 'Show the positions of source connectors'

@@ -6,6 +6,7 @@ pub mod connect;
 mod error;
 pub mod listing;
 mod man;
+mod migrate;
 mod offsets;
 mod output;
 pub mod runtime;
@@ -56,6 +57,7 @@ pub enum Command {
     },
     Config(config::Config),
     Man(man::Man),
+    Migrate(Box<migrate::Migrate>),
     Offsets(offsets::Offsets),
 }
 
@@ -78,6 +80,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Completions { shell } => completions(&ui, shell),
         Command::Config(args) => config::run(&ui, &args),
         Command::Man(args) => man::run(&ui, &args),
+        Command::Migrate(args) => migrate::run(&ui, &cli.global, &args),
         Command::Offsets(args) => offsets::run(&ui, &cli.global, &args),
     };
     match outcome {

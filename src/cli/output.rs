@@ -12,7 +12,7 @@ const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 /// The user's terminal, or whatever stands in its place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ui {
     color: anstream::ColorChoice,
     pub show_secrets: bool,

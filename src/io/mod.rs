@@ -1,7 +1,11 @@
 //! The only place with sockets, files, clocks and processes.
 
+pub mod apply;
 pub mod connect_rest;
+pub mod consent;
 pub mod files;
 pub mod kafka;
+pub mod observe;
 pub mod providers;
+pub mod standalone;
 pub mod storage_topics;

@@ -1,0 +1,91 @@
+//! What became different between two looks, as far as the plan rests on it.
+
+use super::look::Look;
+use super::read::Role;
+use crate::plan::Plan;
+
+/// Returns one line per difference that the user must see before saying yes; empty: the yes still stands.
+///
+/// The ends of consumed topics grow all the time and are not compared; committed offsets are.
+pub(super) fn between(before: &Look, after: &Look) -> Vec<String> {
+    let mut changes = files(before, after);
+    let (old, new) = (&before.plan, &after.plan);
+    let mut differ = |what: &str, same: bool| {
+        if !same {
+            changes.push(format!("{what} changed"));
+        }
+    };
+    let steps = |plan: &Plan| {
+        plan.steps()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    differ("what is to be done", steps(old) == steps(new));
+    differ(
+        "the generated files",
+        old.files
+            .iter()
+            .map(|f| (&f.path, &f.after))
+            .eq(new.files.iter().map(|f| (&f.path, &f.after))),
+    );
+    differ("the storage topics", old.topics == new.topics);
+    differ("the offsets to seed", old.seed == new.seed);
+    differ(
+        "the consumer groups to copy",
+        old.group_copies == new.group_copies,
+    );
+    differ(
+        "committed offsets of sinks",
+        committed(old) == committed(new),
+    );
+    differ(
+        "whether the standalone worker is stopped",
+        is_like(old, new),
+    );
+    differ("whose the target is", old.ownership == new.ownership);
+    differ("the Kafka cluster", old.cluster == new.cluster);
+    differ("the findings", findings(old) == findings(new));
+    changes
+}
+
+fn files(before: &Look, after: &Look) -> Vec<String> {
+    let old = &before.inputs.files;
+    after
+        .inputs
+        .files
+        .iter()
+        .filter(|file| !old.contains(file))
+        .map(|file| {
+            let role = match file.role {
+                Role::Worker => "the worker file",
+                Role::Connector => "a connector file",
+                Role::Offsets => "the offsets file",
+            };
+            format!("{role} changed: {}", file.path.display())
+        })
+        .collect()
+}
+
+/// How it was proven may read differently the second time: the file is older by then.
+fn is_like(old: &Plan, new: &Plan) -> bool {
+    std::mem::discriminant(&old.stopped) == std::mem::discriminant(&new.stopped)
+}
+
+fn committed(plan: &Plan) -> Vec<(&str, &(String, i32), i64)> {
+    plan.connectors
+        .iter()
+        .flat_map(|c| {
+            c.positions
+                .iter()
+                .map(|(at, p)| (c.name.as_str(), at, p.committed))
+        })
+        .collect()
+}
+
+fn findings(plan: &Plan) -> Vec<(&str, &str, bool)> {
+    plan.findings
+        .iter()
+        .map(|f| (f.id.as_str(), f.subject.as_str(), f.accepted))
+        .collect()
+}

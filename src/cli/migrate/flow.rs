@@ -1,0 +1,206 @@
+//! The flow: look → show → ask → look again → apply → look → verdict.
+
+use std::sync::PoisonError;
+
+use anyhow::anyhow;
+
+use super::look::{Look, Reach, look, offsets_file};
+use super::report::{self, Draft, Report};
+use super::{Session, changes, next, verdict};
+use crate::cli::args::ReportFormat;
+use crate::cli::connect::with_hint;
+use crate::cli::error::{CliError, Kind, Outcome};
+use crate::io::apply::{self, ApplyError, Means, OffsetsFile, Target};
+use crate::io::consent::{Approved, Consent};
+use crate::plan::render;
+
+/// How often a plan may change under the user's yes before the run gives up.
+const ROUNDS: usize = 3;
+
+pub(super) async fn run(session: &Session<'_>) -> Result<Outcome, CliError> {
+    let mut reach = None;
+    let mut seen = look(session, &mut reach).await?;
+    for _ in 0..ROUNDS {
+        show(session, &seen)?;
+        refuse_blocked(&seen)?;
+        if seen.plan.steps().is_empty() {
+            return nothing_to_do(session, &seen);
+        }
+        if session.args.dry_run {
+            session.ui.note("dry run: nothing was written");
+            return Ok(Outcome::Pending);
+        }
+        let consent = consent(session).await?;
+        let again = look(session, &mut reach).await?;
+        let changed = changes::between(&seen, &again);
+        if changed.is_empty() {
+            return carry_out(session, again, consent, reach).await;
+        }
+        for change in changed {
+            session.ui.warning(&change);
+        }
+        session.ui.note("This is the plan now:");
+        seen = again;
+    }
+    let error = anyhow!("what the plan rests on keeps changing: nothing was written");
+    Err(CliError::new(Kind::Refused, error)
+        .hint("is the standalone worker still running? Stop it, then run the same command again"))
+}
+
+/// The plan is data: stdout, where a reader or a program takes it. With `-o json` a question needs it on the terminal too.
+fn show(session: &Session<'_>, seen: &Look) -> Result<(), CliError> {
+    match session.args.output {
+        ReportFormat::Text => session.ui.data(&render::text(&seen.plan)),
+        ReportFormat::Json if session.args.dry_run => {
+            let mut text = serde_json::to_string_pretty(&render::json(&seen.plan))
+                .map_err(anyhow::Error::from)?;
+            text.push('\n');
+            session.ui.data(&text)
+        }
+        ReportFormat::Json => {
+            if session.ui.can_ask() && !session.args.yes {
+                session.ui.note(&render::text(&seen.plan));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn refuse_blocked(seen: &Look) -> Result<(), CliError> {
+    let blocked: Vec<_> = seen.plan.blocked().collect();
+    if blocked.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<_> = blocked
+        .iter()
+        .map(|f| format!("\n  {} {}: {}", f.id, f.subject, f.message))
+        .collect();
+    let error = anyhow!("refused, nothing was written:{}", reasons.concat());
+    let refused = CliError::new(Kind::Refused, error);
+    Err(blocked.iter().fold(refused, |refused, finding| {
+        refused.hint(format!("{}: {}", finding.id, finding.remedy))
+    }))
+}
+
+async fn consent(session: &Session<'_>) -> Result<Consent, CliError> {
+    if let Some(consent) = Consent::by_flag(session.args.yes) {
+        return Ok(consent);
+    }
+    if !session.ui.can_ask() {
+        let error = anyhow!("there is no terminal to ask on: nothing was written");
+        return Err(CliError::new(Kind::Refused, error)
+            .hint("add --yes to apply this plan, or --dry-run to see it only"));
+    }
+    let question = session.ui.confirm("Apply this plan?");
+    Consent::ask(question).await?.ok_or_else(|| {
+        CliError::new(
+            Kind::Refused,
+            anyhow!("the answer was no: nothing was written"),
+        )
+    })
+}
+
+fn nothing_to_do(session: &Session<'_>, seen: &Look) -> Result<Outcome, CliError> {
+    let promises = verdict::judge(seen, seen);
+    let draft = Draft::new(seen).with_promises(promises);
+    let report = Report::new(session, draft, "nothing-to-do", None, Vec::new());
+    if !session.args.dry_run && !report::is_saved(session) {
+        report.save(session)?;
+    }
+    // A dry run has printed its document, the plan.
+    if session.args.output == ReportFormat::Json && session.args.dry_run {
+        return Ok(Outcome::Done);
+    }
+    print(session, &report)?;
+    Ok(Outcome::Done)
+}
+
+async fn carry_out(
+    session: &Session<'_>,
+    seen: Look,
+    consent: Consent,
+    reach: Option<Reach>,
+) -> Result<Outcome, CliError> {
+    let draft = Draft::new(&seen);
+    *session
+        .applying
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = Some(draft.clone());
+    let Look {
+        inputs,
+        plan,
+        observed,
+    } = seen;
+    let approved = Approved::new(plan, consent)
+        .ok_or_else(|| CliError::new(Kind::Refused, anyhow!("a finding stops the plan")))?;
+    let target = reach
+        .as_ref()
+        .zip(observed.as_ref())
+        .map(|(reach, observed)| Target {
+            cluster: &reach.cluster,
+            observed,
+        });
+    let means = Means {
+        out: &session.args.out,
+        target,
+        rest: reach.as_ref().and_then(|reach| reach.rest.as_ref()),
+        offsets_file: offsets_file(&inputs).map(|(path, sha256)| OffsetsFile { path, sha256 }),
+        timeout: session.global.timeout,
+        journal: session.journal,
+    };
+    if let Err(error) = apply::apply(&approved, &means).await {
+        return Err(apply_failed(session, error));
+    }
+    let before = Look {
+        inputs,
+        plan: approved.into_plan(),
+        observed,
+    };
+    verify(session, &before, draft, reach).await
+}
+
+async fn verify(
+    session: &Session<'_>,
+    before: &Look,
+    draft: Draft,
+    mut reach: Option<Reach>,
+) -> Result<Outcome, CliError> {
+    let after = look(session, &mut reach).await?;
+    let promises = verdict::judge(before, &after);
+    let broken = verdict::is_broken(&promises);
+    let outcome = if broken { "unverified" } else { "done" };
+    let next = if broken {
+        Vec::new()
+    } else {
+        next::commands(session.args, &after.plan)
+    };
+    let report = Report::new(session, draft.with_promises(promises), outcome, None, next);
+    let path = report.save(session)?;
+    print(session, &report)?;
+    session.ui.note(&format!("report: {}", path.display()));
+    if broken {
+        let error = anyhow!("applied, but a promise is broken (see above)");
+        return Err(CliError::new(Kind::Unverified, error)
+            .hint("run the same command again: it does only what is missing"));
+    }
+    Ok(Outcome::Done)
+}
+
+fn print(session: &Session<'_>, report: &Report) -> Result<(), CliError> {
+    match session.args.output {
+        ReportFormat::Text => session.ui.data(&report.summary()),
+        ReportFormat::Json => session.ui.data(&report.json()?),
+    }
+}
+
+fn apply_failed(session: &Session<'_>, error: ApplyError) -> CliError {
+    let kind = if error.is_verification() {
+        Kind::Unverified
+    } else {
+        Kind::Failed
+    };
+    report::save_unfinished(session, "failed", &error.to_string());
+    let hint = error.hint();
+    with_hint(CliError::new(kind, error), hint)
+        .hint("run the same command again: it does only what is missing")
+}

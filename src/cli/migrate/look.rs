@@ -1,0 +1,207 @@
+//! One look at everything a plan rests on: files, standalone worker, cluster. Taken before the question and after it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::anyhow;
+
+use super::Session;
+use super::read::{self, Inputs, rest_failed};
+use crate::cli::connect::with_hint;
+use crate::cli::error::{CliError, Kind};
+use crate::io::connect_rest::{ConnectRest, RestSettings};
+use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::settings::ClientSettings;
+use crate::io::observe::{self, SourceWorker};
+use crate::io::providers;
+use crate::model::properties::Properties;
+use crate::plan::{self, Choices, Observed, Plan, PlanError};
+
+/// What was seen and what follows from it.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) inputs: Inputs,
+    pub(super) plan: Plan,
+    /// `None` offline.
+    pub(super) observed: Option<Observed>,
+}
+
+/// The connections that all looks share.
+#[derive(Debug)]
+pub(super) struct Reach {
+    pub(super) cluster: Cluster,
+    /// The Connect cluster to register on.
+    pub(super) rest: Option<ConnectRest>,
+}
+
+/// Looks, connecting where that has not happened yet.
+pub(super) async fn look(
+    session: &Session<'_>,
+    reach: &mut Option<Reach>,
+) -> Result<Look, CliError> {
+    let choices = session.args.choices();
+    let inputs = read::read(session.args, session.global.timeout).await?;
+    let draft = plan::make(&inputs.deployment, &choices, None).map_err(plan_failed)?;
+    let (plan, observed) = if choices.offline {
+        (draft, None)
+    } else {
+        let reach = match reach {
+            Some(reach) => reach,
+            none => none.insert(connect(session, &draft, &choices).await?),
+        };
+        let source = source_worker(session, &inputs, &draft)?;
+        let observed = observe::observe(&reach.cluster, &draft, &source)
+            .await
+            .map_err(kafka_failed)?;
+        if let Some(rest) = &reach.rest {
+            check_registrar(rest, &observed).await?;
+        }
+        let plan =
+            plan::make(&inputs.deployment, &choices, Some(&observed)).map_err(plan_failed)?;
+        (plan, Some(observed))
+    };
+    let mut plan = plan;
+    plan.compare_files(|path| std::fs::read(session.args.out.join(path)).ok());
+    Ok(Look {
+        inputs,
+        plan,
+        observed,
+    })
+}
+
+async fn connect(
+    session: &Session<'_>,
+    draft: &Plan,
+    choices: &Choices,
+) -> Result<Reach, CliError> {
+    let settings = client_settings(&draft.worker, session.global.timeout)?;
+    let rest = if choices.register_on.is_empty() {
+        None
+    } else {
+        let settings = RestSettings {
+            urls: choices.register_on.clone(),
+            user: session.args.rest.user.clone(),
+            tls: None,
+            timeout: session.global.timeout,
+        };
+        Some(ConnectRest::new(settings).map_err(rest_failed)?)
+    };
+    Ok(Reach {
+        cluster: Cluster::connect(settings).await.map_err(kafka_failed)?,
+        rest,
+    })
+}
+
+fn client_settings(worker: &Properties, timeout: Duration) -> Result<ClientSettings, CliError> {
+    let resolved = providers::resolve(worker).map_err(|error| {
+        let hint = error.hint();
+        with_hint(CliError::new(Kind::Failed, error), hint)
+    })?;
+    ClientSettings::from_properties(&resolved, timeout).map_err(|error| {
+        let hint = error.hint();
+        with_hint(CliError::new(Kind::Failed, error), hint)
+    })
+}
+
+fn source_worker(
+    session: &Session<'_>,
+    inputs: &Inputs,
+    draft: &Plan,
+) -> Result<SourceWorker, CliError> {
+    let standalone = inputs.deployment.worker.properties();
+    let urls = if session.args.source.source_url.is_empty() {
+        observe::listener_urls(&standalone)
+    } else {
+        session.args.source.source_url.clone()
+    };
+    let elsewhere = standalone.get("bootstrap.servers") != draft.worker.get("bootstrap.servers");
+    let kafka = elsewhere
+        .then(|| client_settings(&standalone, session.global.timeout))
+        .transpose()?;
+    Ok(SourceWorker {
+        urls,
+        user: session.args.rest.user.clone(),
+        connectors: draft
+            .connectors
+            .iter()
+            .map(|c| c.old_name.clone())
+            .collect(),
+        kafka,
+    })
+}
+
+/// What REST tells about the cluster behind `--url` before anything is written.
+async fn check_registrar(rest: &ConnectRest, observed: &Observed) -> Result<(), CliError> {
+    let root = rest.root().await.map_err(rest_failed)?;
+    let url = rest.url();
+    if let (Some(theirs), Some(ours)) = (&root.kafka_cluster_id, &observed.cluster_id)
+        && theirs != ours
+    {
+        let error = anyhow!("{url} belongs to Kafka cluster {theirs}, and the plan to {ours}");
+        return Err(CliError::new(Kind::Refused, error)
+            .hint("give the URL of a Connect cluster on the Kafka cluster of bootstrap.servers"));
+    }
+    if is_older(&root.version, (3, 7)) {
+        let error = anyhow!(
+            "{url} is Kafka Connect {}: it cannot create a connector as STOPPED, which is what keeps it from starting too early (3.7, KIP-980)",
+            root.version
+        );
+        return Err(CliError::new(Kind::Refused, error).hint(
+            "leave --url away: the offsets are then in the topic before the connectors are registered, and the report says how to register them",
+        ));
+    }
+    if rest.is_healthy().await.map_err(rest_failed)? == Some(false) {
+        let error = anyhow!("{url} is still starting");
+        return Err(CliError::new(Kind::Refused, error)
+            .hint("wait until its /health answers 200, then run the same command again"));
+    }
+    Ok(())
+}
+
+/// A version that is not two numbers is a vendor's: it is not refused.
+fn is_older(version: &str, than: (u32, u32)) -> bool {
+    let mut parts = version.split(['.', '-']).map(str::parse::<u32>);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < than,
+        _ => false,
+    }
+}
+
+pub(super) fn kafka_failed(error: KafkaError) -> CliError {
+    let hint = error.hint();
+    with_hint(CliError::new(Kind::Failed, error), hint)
+}
+
+/// Inputs that do not add up are wrong usage, except where a file's contents are at fault.
+fn plan_failed(error: PlanError) -> CliError {
+    let kind = match error {
+        PlanError::NoBootstrapServers { .. } | PlanError::Worker(_) => Kind::Failed,
+        _ => Kind::Usage,
+    };
+    let hint = error.hint();
+    with_hint(CliError::new(kind, error), hint)
+}
+
+/// Returns the offsets file as it was read, for the hashes taken while its contents are copied.
+pub(super) fn offsets_file(inputs: &Inputs) -> Option<(PathBuf, String)> {
+    let file = inputs
+        .files
+        .iter()
+        .find(|f| f.role == read::Role::Offsets)?;
+    Some((file.path.clone(), file.sha256.clone()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_their_first_two_numbers() {
+        assert!(is_older("3.6.2", (3, 7)));
+        assert!(is_older("2.8.0", (3, 7)));
+        assert!(!is_older("3.7.0", (3, 7)));
+        assert!(!is_older("4.3.1", (3, 7)));
+        assert!(!is_older("7-ccs", (3, 7)));
+    }
+}

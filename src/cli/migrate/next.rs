@@ -1,0 +1,163 @@
+//! The next commands to type, in order.
+
+use std::path::Path;
+
+use super::args::Migrate;
+use crate::model::secrets;
+use crate::plan::{ConnectorKind, Plan, Stopped};
+
+/// One thing to do next.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub(super) struct Next {
+    pub(super) why: String,
+    pub(super) command: String,
+}
+
+/// Returns what is left to the operator after a plan was applied.
+pub(super) fn commands(args: &Migrate, plan: &Plan) -> Vec<Next> {
+    let mut next = Vec::new();
+    if !matches!(plan.stopped, Stopped::Proven(_)) {
+        next.push(said(
+            "make sure that the standalone worker is stopped and stays so",
+            "kubectl scale deployment STANDALONE --replicas=0   # or stop its service",
+        ));
+    }
+    let worker = args.out.join("distributed.properties");
+    if args.offline {
+        next.push(said(
+            "on a machine that reaches the cluster: topics and offsets",
+            &typed(args, &[]),
+        ));
+    }
+    if args.rest.url.is_empty() {
+        next.push(said(
+            "start the distributed workers with the new worker file",
+            &format!("connect-distributed {}", quoted(&worker.to_string_lossy())),
+        ));
+        next.push(said(
+            "register the connectors, once a worker answers",
+            &typed(args, &["--url", "http://WORKER:8083"]),
+        ));
+    }
+    let sources = plan
+        .connectors
+        .iter()
+        .any(|c| c.kind != ConnectorKind::Sink);
+    next.push(said(
+        "see them run",
+        &format!("curl -s '{}/connectors?expand=status'", url(args)),
+    ));
+    let old = rollback(args);
+    next.push(said(
+        if sources {
+            "the way back, while the connectors are STOPPED: the offsets file was not touched"
+        } else {
+            "the way back, while the connectors are STOPPED: the groups keep their positions"
+        },
+        &old,
+    ));
+    next
+}
+
+fn said(why: &str, command: &str) -> Next {
+    Next {
+        why: why.to_owned(),
+        command: command.to_owned(),
+    }
+}
+
+fn url(args: &Migrate) -> String {
+    let url = args.rest.url.first().map(|url| secrets::redact_url(url));
+    url.map_or_else(
+        || "http://WORKER:8083".to_owned(),
+        |url| url.trim_end_matches('/').to_owned(),
+    )
+}
+
+fn rollback(args: &Migrate) -> String {
+    let files = std::iter::once(&args.worker).chain(&args.connectors);
+    files.fold("connect-standalone".to_owned(), |line, path| {
+        line + " " + &shown_path(path)
+    })
+}
+
+/// The command line that was typed, without secrets, without `--offline`, with some more arguments.
+fn typed(args: &Migrate, more: &[&str]) -> String {
+    let mut words = vec![
+        "connectctl".to_owned(),
+        "migrate".to_owned(),
+        shown_path(&args.worker),
+    ];
+    words.extend(args.connectors.iter().map(|path| shown_path(path)));
+    let mut flag = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            words.push(name.to_owned());
+            words.push(quoted(&value));
+        }
+    };
+    let default_out = args.out == Path::new("distributed");
+    flag(
+        "--out",
+        (!default_out).then(|| args.out.to_string_lossy().into_owned()),
+    );
+    flag("--group-id", args.target.group_id.clone());
+    flag("--config-topic", args.target.config_topic.clone());
+    flag("--offset-topic", args.target.offset_topic.clone());
+    flag("--status-topic", args.target.status_topic.clone());
+    for rename in &args.source.rename {
+        flag("--rename", Some(format!("{}={}", rename.old, rename.new)));
+    }
+    for (key, value) in &args.target.set {
+        flag(
+            "--set",
+            Some(format!("{key}={}", secrets::shown(key, value))),
+        );
+    }
+    let offsets = args.source.offsets.as_ref();
+    flag(
+        "--offsets",
+        offsets.map(|path| path.to_string_lossy().into_owned()),
+    );
+    for id in &args.accept {
+        flag("--accept", Some(id.clone()));
+    }
+    let switches = [
+        ("--no-offsets", args.source.no_offsets),
+        ("--source-stopped", args.source.source_stopped),
+    ];
+    words.extend(
+        switches
+            .iter()
+            .filter(|(_, on)| *on)
+            .map(|(name, _)| (*name).to_owned()),
+    );
+    words.extend(more.iter().map(ToString::to_string));
+    words.join(" ")
+}
+
+fn shown_path(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
+}
+
+/// Quotes a word for a POSIX shell where it needs that.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_only_where_a_shell_would_change_them() {
+        assert_eq!(quoted("a/b-c.properties"), "a/b-c.properties");
+        assert_eq!(quoted("my file"), "'my file'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,254 @@
+//! Reading the standalone deployment: files with their hashes, and the running worker when it is asked for.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::anyhow;
+use serde::Serialize;
+
+use super::args::Migrate;
+use crate::cli::connect::{file_failed, with_hint};
+use crate::cli::error::{CliError, Kind};
+use crate::io::connect_rest::{ConnectRest, RestError, RestSettings};
+use crate::io::files::{self, InputFile};
+use crate::io::standalone;
+use crate::model::connector_config::{self, ConnectorConfig};
+use crate::model::offset_file;
+use crate::model::properties::Document;
+use crate::plan::{
+    Connector, Deployment, OffsetsFile, OffsetsInput, Origin, RunningWorker, WorkerFile,
+};
+
+/// Names the offsets file in a standalone worker file.
+pub(super) const OFFSETS_FILE_KEY: &str = "offset.storage.file.filename";
+
+/// The deployment and the files it was read from.
+#[derive(Debug)]
+pub(super) struct Inputs {
+    pub(super) deployment: Deployment,
+    pub(super) files: Vec<ReadFile>,
+}
+
+/// A file as it was read, to be compared with a later reading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct ReadFile {
+    pub(super) role: Role,
+    /// Absolute.
+    pub(super) path: PathBuf,
+    /// `None`: the file does not exist.
+    pub(super) sha256: Option<String>,
+    /// Bytes.
+    pub(super) length: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Role {
+    Worker,
+    Connector,
+    Offsets,
+}
+
+/// Reads everything that the command line names.
+pub(super) async fn read(args: &Migrate, timeout: Duration) -> Result<Inputs, CliError> {
+    let (worker_file, document) = worker(&args.worker)?;
+    let mut files = vec![read_file(Role::Worker, &worker_file)];
+    let mut connectors = Vec::new();
+    for path in &args.connectors {
+        let file = files::read(path, files::LARGEST_CONFIG).map_err(file_failed)?;
+        files.push(read_file(Role::Connector, &file));
+        connectors.push(connector(&file)?);
+    }
+    let running = running(args, timeout).await?;
+    connectors.extend(only_running(running.as_ref(), &connectors));
+    let offsets = offsets(args, &document, &mut files)?;
+    let worker = WorkerFile {
+        path: worker_file.path,
+        sha256: worker_file.sha256,
+        document,
+    };
+    Ok(Inputs {
+        deployment: Deployment {
+            worker,
+            connectors,
+            offsets,
+            running,
+        },
+        files,
+    })
+}
+
+fn worker(path: &Path) -> Result<(InputFile, Document), CliError> {
+    let file = files::read(path, files::LARGEST_CONFIG).map_err(file_failed)?;
+    if file.bytes.is_empty() {
+        return Err(failed(&file.path, "the worker file is empty")
+            .hint("give the file that connect-standalone is started with"));
+    }
+    refuse_binary(&file, "worker")?;
+    let document = Document::parse(&file.bytes).map_err(|e| {
+        CliError::new(Kind::Failed, anyhow!("{}:{e}", file.path.display()))
+            .hint("a worker would not start with this file either")
+    })?;
+    Ok((file, document))
+}
+
+fn connector(file: &InputFile) -> Result<Connector, CliError> {
+    if file.bytes.is_empty() {
+        return Err(failed(&file.path, "the connector file is empty")
+            .hint("give the connector's properties or JSON file"));
+    }
+    refuse_binary(file, "connector")?;
+    let config: ConnectorConfig = connector_config::parse(&file.bytes).map_err(|e| {
+        let error = anyhow::Error::from(e).context(file.path.display().to_string());
+        CliError::new(Kind::Failed, error)
+            .hint("connectctl config show FILE prints what Connect reads from it")
+    })?;
+    Ok(Connector {
+        config,
+        origin: Origin::File(file.path.clone()),
+        sha256: Some(file.sha256.clone()),
+    })
+}
+
+/// A file with NUL bytes is no text: UTF-16, an archive, or the offsets file in the wrong place.
+fn refuse_binary(file: &InputFile, role: &str) -> Result<(), CliError> {
+    let Some(at) = file.bytes.iter().position(|byte| *byte == 0) else {
+        return Ok(());
+    };
+    let what = format!(
+        "is not a {role} file: byte {} is NUL, so this is not text",
+        at + 1
+    );
+    Err(failed(&file.path, &what).hint("are the arguments in the order WORKER CONNECTOR…?"))
+}
+
+fn offsets(
+    args: &Migrate,
+    worker: &Document,
+    files: &mut Vec<ReadFile>,
+) -> Result<OffsetsInput, CliError> {
+    if args.source.no_offsets {
+        return Ok(OffsetsInput::Declined);
+    }
+    let named = args.source.offsets.clone();
+    let path = named
+        .clone()
+        .or_else(|| worker.get(OFFSETS_FILE_KEY).map(PathBuf::from))
+        .unwrap_or_default();
+    if path.as_os_str().is_empty() {
+        return Ok(OffsetsInput::Missing(path));
+    }
+    let file = match files::read(&path, files::LARGEST_OFFSETS) {
+        Ok(file) => file,
+        Err(error) if error.is_missing() && named.is_none() => {
+            files.push(ReadFile {
+                role: Role::Offsets,
+                path: error.path.clone(),
+                sha256: None,
+                length: 0,
+            });
+            return Ok(OffsetsInput::Missing(error.path));
+        }
+        Err(error) => return Err(file_failed(error)),
+    };
+    files.push(read_file(Role::Offsets, &file));
+    parsed_offsets(&file).map(OffsetsInput::File)
+}
+
+/// An empty file has no entries: the plan decides whether that can be.
+fn parsed_offsets(file: &InputFile) -> Result<OffsetsFile, CliError> {
+    let (entries, trailing) = if file.bytes.is_empty() {
+        (Vec::new(), 0)
+    } else {
+        let map = offset_file::read(file.bytes.clone()).map_err(|error| {
+            let error = anyhow::Error::from(error)
+                .context(format!("{}: not a complete offsets file", file.path.display()));
+            CliError::new(Kind::Failed, error)
+                .hint("the worker itself would start without offsets, from the beginning: use a backup of the file, or save the offsets of the running worker with `connectctl capture --source-url URL --out DIR`")
+                .hint("if no source connector needs it, or positions may be given up: --no-offsets")
+        })?;
+        (map.entries, map.trailing)
+    };
+    Ok(OffsetsFile {
+        path: file.path.clone(),
+        sha256: file.sha256.clone(),
+        length: file.length(),
+        age_ms: file.age_ms(SystemTime::now()),
+        trailing,
+        entries,
+    })
+}
+
+async fn running(args: &Migrate, timeout: Duration) -> Result<Option<RunningWorker>, CliError> {
+    let mut found = None;
+    for url in &args.source.source_url {
+        let rest = ConnectRest::new(RestSettings {
+            urls: vec![url.clone()],
+            user: args.rest.user.clone(),
+            tls: None,
+            timeout,
+        })
+        .map_err(rest_failed)?;
+        let worker = standalone::inventory(&rest).await.map_err(|error| {
+            rest_failed(error).hint(
+                "if the standalone worker is stopped by now, leave --source-url away and give its connector files, or those that `connectctl capture` saved",
+            )
+        })?;
+        found = Some(match found {
+            None => worker,
+            Some(first) => standalone::merged(first, worker),
+        });
+    }
+    Ok(found)
+}
+
+/// Returns the connectors that only the running worker knows: made over REST, gone when it stops.
+fn only_running(running: Option<&RunningWorker>, known: &[Connector]) -> Vec<Connector> {
+    let Some(running) = running else {
+        return Vec::new();
+    };
+    let is_known = |name: &str| known.iter().any(|c| c.config.name.trim() == name.trim());
+    running
+        .connectors
+        .iter()
+        .filter(|c| !is_known(&c.name))
+        .map(|c| Connector {
+            config: ConnectorConfig {
+                name: c.name.clone(),
+                config: c
+                    .config
+                    .iter()
+                    .map(|(key, value)| (key.clone(), Some(value.clone())))
+                    .collect(),
+                initial_state: None,
+                form: connector_config::Form::NamedJson,
+            },
+            origin: Origin::Running(running.url.clone()),
+            sha256: None,
+        })
+        .collect()
+}
+
+/// Returns a REST failure with its hint.
+pub(super) fn rest_failed(error: RestError) -> CliError {
+    let kind = match error.kind {
+        crate::io::connect_rest::RestErrorKind::BadUrl(_)
+        | crate::io::connect_rest::RestErrorKind::BadUser => Kind::Usage,
+        _ => Kind::Failed,
+    };
+    let hint = error.hint();
+    with_hint(CliError::new(kind, error), hint)
+}
+
+fn read_file(role: Role, file: &InputFile) -> ReadFile {
+    ReadFile {
+        role,
+        path: file.path.clone(),
+        sha256: Some(file.sha256.clone()),
+        length: file.length(),
+    }
+}
+
+fn failed(path: &Path, what: &str) -> CliError {
+    CliError::new(Kind::Failed, anyhow!("{}: {what}", path.display()))
+}

@@ -1,0 +1,167 @@
+//! `report.json` and the summary on the terminal.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::PoisonError;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Session;
+use super::look::Look;
+use super::next::Next;
+use super::read::ReadFile;
+use super::verdict::{Promise, unfinished};
+use crate::cli::connect::file_failed;
+use crate::cli::error::CliError;
+use crate::io::apply::Entry;
+use crate::io::files;
+use crate::plan::render;
+
+/// Name of the report in the output folder.
+pub(super) const FILE: &str = "report.json";
+
+/// Everything that a run leaves behind about itself. Without secrets.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    /// Version of this document's keys.
+    #[serde(rename = "report")]
+    format: u32,
+    connectctl: &'static str,
+    started: String,
+    finished: String,
+    /// `done`, `nothing-to-do`, `failed`, `unverified`, `interrupted`.
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    inputs: Vec<ReadFile>,
+    plan: Value,
+    steps: Vec<Entry>,
+    promises: Vec<Promise>,
+    /// Plain words for what `--verify` would have done.
+    embedded_worker: &'static str,
+    next: Vec<Next>,
+}
+
+/// What a report says of a run that is still under way, in case it is cut short.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    inputs: Vec<ReadFile>,
+    plan: Value,
+    promises: Vec<Promise>,
+}
+
+impl Draft {
+    pub(super) fn new(look: &Look) -> Self {
+        Self {
+            inputs: look.inputs.files.clone(),
+            plan: render::json(&look.plan),
+            promises: unfinished(&look.plan),
+        }
+    }
+
+    pub(super) fn with_promises(self, promises: Vec<Promise>) -> Self {
+        Self { promises, ..self }
+    }
+}
+
+impl Report {
+    pub(super) fn new(
+        session: &Session<'_>,
+        draft: Draft,
+        outcome: &'static str,
+        error: Option<String>,
+        next: Vec<Next>,
+    ) -> Self {
+        Self {
+            format: 1,
+            connectctl: env!("CARGO_PKG_VERSION"),
+            started: session.started.clone(),
+            finished: now(),
+            outcome,
+            error,
+            inputs: draft.inputs,
+            plan: draft.plan,
+            steps: session.journal.entries(),
+            promises: draft.promises,
+            embedded_worker: "not performed",
+            next,
+        }
+    }
+
+    /// Returns the document of `-o json` and of the file.
+    pub(super) fn json(&self) -> Result<String, CliError> {
+        let mut text = serde_json::to_string_pretty(self).map_err(anyhow::Error::from)?;
+        text.push('\n');
+        Ok(text)
+    }
+
+    /// Returns the summary for a reader: one line per promise, then what to type next.
+    pub(super) fn summary(&self) -> String {
+        let mut text = String::new();
+        let _infallible = writeln!(text, "\nResult: {}", self.outcome.replace('-', " "));
+        for promise in &self.promises {
+            let detail = if promise.detail.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", promise.detail)
+            };
+            let _infallible = writeln!(text, "  {}: {}{detail}", promise.name, promise.verdict);
+        }
+        if !self.next.is_empty() {
+            text.push_str("\nNext, in this order:\n");
+        }
+        for (number, next) in self.next.iter().enumerate() {
+            let _infallible = writeln!(
+                text,
+                "  {}. {}\n       {}",
+                number + 1,
+                next.why,
+                next.command
+            );
+        }
+        text
+    }
+
+    /// Writes `report.json` into the output folder.
+    pub(super) fn save(&self, session: &Session<'_>) -> Result<PathBuf, CliError> {
+        let path = session.args.out.join(FILE);
+        files::replace(&path, self.json()?.as_bytes(), true).map_err(file_failed)?;
+        Ok(path)
+    }
+}
+
+/// Writes the report of a run that was cut short. Its own failure must not hide why.
+pub(super) fn save_unfinished(session: &Session<'_>, outcome: &'static str, error: &str) {
+    let draft = session
+        .applying
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    let Some(draft) = draft else {
+        return;
+    };
+    let report = Report::new(session, draft, outcome, Some(error.to_owned()), Vec::new());
+    match report.save(session) {
+        Ok(path) => session.ui.note(&format!("report: {}", path.display())),
+        Err(failed) => session
+            .ui
+            .warning(&format!("no report was written: {:#}", failed.error)),
+    }
+}
+
+/// Returns whether the output folder has a report of a run that ended well.
+pub(super) fn is_saved(session: &Session<'_>) -> bool {
+    let Ok(text) = std::fs::read(session.args.out.join(FILE)) else {
+        return false;
+    };
+    let found: Result<Value, _> = serde_json::from_slice(&text);
+    found.is_ok_and(|report| matches!(report["outcome"].as_str(), Some("done" | "nothing-to-do")))
+}
+
+/// Returns the time as RFC 3339, UTC.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+        .to_string()
+}

@@ -1,0 +1,247 @@
+//! One line per promise: kept, broken, or not performed.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::look::Look;
+use crate::plan::{ConnectorKind, Observed, Plan, Registration, Stopped, TopicState};
+
+/// One promise of the migration and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Promise {
+    #[serde(rename = "promise")]
+    pub(super) name: &'static str,
+    pub(super) verdict: Verdict,
+    pub(super) detail: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Verdict {
+    Kept,
+    Broken,
+    NotPerformed,
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Kept => "kept",
+            Self::Broken => "BROKEN",
+            Self::NotPerformed => "not performed",
+        })
+    }
+}
+
+/// Judges a run by a look taken after it: desired minus observed must be nothing.
+pub(super) fn judge(before: &Look, after: &Look) -> Vec<Promise> {
+    let plan = &after.plan;
+    vec![
+        stopped(&before.plan),
+        files(plan),
+        topics(plan),
+        offsets(plan),
+        sink_groups(before, after),
+        registered(plan),
+        embedded_worker(),
+    ]
+}
+
+/// What is promised when nothing was applied or the run ended half-way.
+pub(super) fn unfinished(plan: &Plan) -> Vec<Promise> {
+    let rest = [FILES, TOPICS, OFFSETS, SINK_GROUPS, REGISTERED];
+    let mut promises = vec![stopped(plan)];
+    promises.extend(rest.map(|promise| not_performed(promise, "the run did not reach its end")));
+    promises.push(embedded_worker());
+    promises
+}
+
+pub(super) fn is_broken(promises: &[Promise]) -> bool {
+    promises.iter().any(|p| p.verdict == Verdict::Broken)
+}
+
+const FILES: &str = "files written";
+const TOPICS: &str = "storage topics right";
+const OFFSETS: &str = "offsets byte for byte in the topic";
+const SINK_GROUPS: &str = "sink groups unchanged";
+const REGISTERED: &str = "connectors registered";
+
+fn stopped(plan: &Plan) -> Promise {
+    let promise = "standalone worker stopped";
+    match &plan.stopped {
+        Stopped::Proven(how) => kept(promise, format!("proven: {how}")),
+        Stopped::Asserted => not_performed(promise, "asserted by --source-stopped, not proven"),
+        Stopped::Unknown(why) => not_performed(promise, &format!("unknown: {why}")),
+    }
+}
+
+fn files(plan: &Plan) -> Promise {
+    let missing: Vec<_> = plan
+        .files
+        .iter()
+        .filter(|f| f.state != crate::plan::FileState::Same)
+        .map(|f| f.path.display().to_string())
+        .collect();
+    if missing.is_empty() {
+        kept(FILES, format!("{} files", plan.files.len()))
+    } else {
+        broken(FILES, format!("not as planned: {}", missing.join(", ")))
+    }
+}
+
+fn topics(plan: &Plan) -> Promise {
+    if plan.cluster.is_none() {
+        return not_performed(TOPICS, "--offline");
+    }
+    let wrong: Vec<_> = plan
+        .topics
+        .iter()
+        .filter_map(|topic| match &topic.state {
+            TopicState::Right => None,
+            TopicState::Wrong(what) => Some(format!("{}: {}", topic.name, what.join("; "))),
+            TopicState::Missing | TopicState::Unknown => Some(format!("{} is missing", topic.name)),
+        })
+        .collect();
+    if wrong.is_empty() {
+        let names: Vec<_> = plan.topics.iter().map(|t| t.name.as_str()).collect();
+        kept(TOPICS, names.join(", "))
+    } else {
+        broken(TOPICS, wrong.join(" · "))
+    }
+}
+
+fn offsets(plan: &Plan) -> Promise {
+    if plan.cluster.is_none() {
+        return not_performed(OFFSETS, "--offline");
+    }
+    if plan.offsets.path.is_none() {
+        return not_performed(OFFSETS, "--no-offsets: the positions were given up");
+    }
+    let sources = plan
+        .connectors
+        .iter()
+        .filter(|c| c.kind != ConnectorKind::Sink);
+    let (moved, moving): (Vec<_>, Vec<_>) = sources.partition(|c| c.already_moved);
+    if moved.is_empty() && moving.is_empty() {
+        return kept(OFFSETS, "no source connector: nothing to copy".into());
+    }
+    if !plan.seed.is_empty() {
+        return broken(
+            OFFSETS,
+            format!("{} records are missing or different", plan.seed.len()),
+        );
+    }
+    let entries: usize = moving.iter().map(|c| c.entries).sum();
+    let mut detail = format!("{entries} of {entries} read back, each in its partition");
+    if !moved.is_empty() {
+        let _infallible = write!(
+            detail,
+            "; {} connectors have moved on, the topic is the truth",
+            moved.len()
+        );
+    }
+    kept(OFFSETS, detail)
+}
+
+fn sink_groups(before: &Look, after: &Look) -> Promise {
+    let (Some(old), Some(new)) = (&before.observed, &after.observed) else {
+        return not_performed(SINK_GROUPS, "--offline");
+    };
+    let plan = &after.plan;
+    let groups: Vec<_> = plan
+        .connectors
+        .iter()
+        .filter_map(|c| c.old_group.as_ref())
+        .collect();
+    if groups.is_empty() {
+        return kept(SINK_GROUPS, "no sink connector".into());
+    }
+    let resumed = plan
+        .connectors
+        .iter()
+        .any(|c| c.registration != Registration::NotPlanned);
+    let deleted = &before.plan.delete_groups;
+    let wrong: Vec<String> = groups
+        .iter()
+        .filter(|group| !deleted.contains(group))
+        .flat_map(|group| moved_positions(group, old, new, resumed))
+        .collect();
+    if wrong.is_empty() {
+        let names: Vec<_> = groups.iter().map(|g| g.as_str()).collect();
+        kept(SINK_GROUPS, names.join(", "))
+    } else {
+        broken(SINK_GROUPS, wrong.join("; "))
+    }
+}
+
+/// A sink that was resumed goes forward; nothing goes back, and nothing else moves at all.
+fn moved_positions(group: &str, old: &Observed, new: &Observed, resumed: bool) -> Vec<String> {
+    let Some(old) = old.sink_groups.get(group) else {
+        return Vec::new();
+    };
+    let now = new.sink_groups.get(group);
+    old.positions
+        .iter()
+        .filter_map(|((topic, partition), before)| {
+            let at = (topic.clone(), *partition);
+            let after = now.and_then(|g| g.positions.get(&at)).map(|p| p.committed);
+            let fine = after.is_some_and(|after| {
+                after == before.committed || (resumed && after > before.committed)
+            });
+            let after = after.map_or("gone".to_owned(), |after| after.to_string());
+            (!fine).then(|| {
+                format!(
+                    "{group} {topic}-{partition} was at {} and is {after}",
+                    before.committed
+                )
+            })
+        })
+        .collect()
+}
+
+fn registered(plan: &Plan) -> Promise {
+    let planned = |c: &&crate::plan::ConnectorPlan| c.registration != Registration::NotPlanned;
+    let registered: Vec<_> = plan.connectors.iter().filter(planned).collect();
+    if registered.is_empty() {
+        return not_performed(REGISTERED, "no --url was given");
+    }
+    let missing: Vec<_> = registered
+        .iter()
+        .filter(|c| c.registration != Registration::Present)
+        .map(|c| c.name.as_str())
+        .collect();
+    if missing.is_empty() {
+        kept(REGISTERED, format!("{} connectors", registered.len()))
+    } else {
+        broken(REGISTERED, format!("not there: {}", missing.join(", ")))
+    }
+}
+
+fn embedded_worker() -> Promise {
+    not_performed("embedded worker", "")
+}
+
+fn kept(promise: &'static str, detail: String) -> Promise {
+    Promise {
+        name: promise,
+        verdict: Verdict::Kept,
+        detail,
+    }
+}
+
+fn broken(promise: &'static str, detail: String) -> Promise {
+    Promise {
+        name: promise,
+        verdict: Verdict::Broken,
+        detail,
+    }
+}
+
+fn not_performed(promise: &'static str, detail: &str) -> Promise {
+    Promise {
+        name: promise,
+        verdict: Verdict::NotPerformed,
+        detail: detail.to_owned(),
+    }
+}

@@ -1,0 +1,270 @@
+//! Registration on a running Connect cluster, in the order in which nothing can start too early:
+//! as STOPPED, seen in our config topic, offsets compared, and only then the final state.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::io::connect_rest::ConnectRest;
+use crate::io::observe::stored_connector_names;
+use crate::model::connector_config::TargetState;
+use crate::model::rest::{ConnectorStatus, InitialState};
+use crate::plan::{ConnectorPlan, Plan, Registration, SeedRecord, Step};
+
+use super::offsets::{offset_topic, read_back};
+use super::{ApplyError, Means, Target};
+
+pub(super) async fn register(
+    plan: &Plan,
+    target: Target<'_>,
+    rest: &ConnectRest,
+    means: &Means<'_>,
+) -> Result<(), ApplyError> {
+    let moving = || {
+        plan.connectors
+            .iter()
+            .filter(|c| !c.already_moved && c.registration != Registration::NotPlanned)
+    };
+    for connector in moving() {
+        place(plan, connector, target, rest, means).await?;
+    }
+    compare_offsets(plan, target).await?;
+    for connector in moving().filter(|c| c.final_state != TargetState::Stopped) {
+        let step = Step::SetState(connector.name.clone(), connector.final_state);
+        means.journal.begin(step, None);
+        match set_state(connector, rest, means.timeout).await {
+            Ok(()) => means.journal.end(wanted_state(connector.final_state)),
+            Err(failed) => {
+                // A connector that does not run as it should must not go on half-way.
+                if let Err(error) = rest.stop(&connector.name).await {
+                    tracing::warn!(%error, "could not be stopped again");
+                }
+                return Err(failed);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes the connector exist with the plan's configuration, STOPPED, in our config topic.
+async fn place(
+    plan: &Plan,
+    connector: &ConnectorPlan,
+    target: Target<'_>,
+    rest: &ConnectRest,
+    means: &Means<'_>,
+) -> Result<(), ApplyError> {
+    let name = &connector.name;
+    match connector.registration {
+        Registration::NotPlanned | Registration::Present => return Ok(()),
+        Registration::Create => {
+            means.journal.begin(Step::Register(name.clone()), None);
+            rest.create(name, &connector.config, Some(InitialState::Stopped))
+                .await?;
+        }
+        Registration::Update => {
+            means.journal.begin(Step::Update(name.clone()), None);
+            rest.stop(name).await?;
+            wait(rest, name, "STOPPED", means.timeout).await?;
+            rest.put_config(name, &connector.config).await?;
+        }
+    }
+    seen_in_topic(plan, name, target, rest, means.timeout).await?;
+    wait(rest, name, "STOPPED", means.timeout).await?;
+    means.journal.end("STOPPED");
+    Ok(())
+}
+
+/// The cluster behind the URL must be the one whose topics were prepared: REST does not say, the topic does.
+async fn seen_in_topic(
+    plan: &Plan,
+    name: &str,
+    target: Target<'_>,
+    rest: &ConnectRest,
+    timeout: Duration,
+) -> Result<(), ApplyError> {
+    let topic = plan.topics.iter().find(|topic| topic.role == "config");
+    let topic = topic.map_or("", |topic| topic.name.as_str());
+    let deadline = Instant::now() + timeout.min(Duration::from_secs(10));
+    loop {
+        let names = stored_connector_names(target.cluster, topic).await?;
+        if names.iter().any(|stored| stored == name) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            // It was made a moment ago, as STOPPED, on somebody else's cluster.
+            rest.delete(name).await?;
+            return Err(ApplyError::OtherTopics {
+                url: rest.url().to_owned(),
+                topic: topic.to_owned(),
+                connector: name.to_owned(),
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Compares the topic once more, now that the workers know the connectors: nobody may have moved a position since.
+async fn compare_offsets(plan: &Plan, target: Target<'_>) -> Result<(), ApplyError> {
+    let known = target.observed.stored_offsets.iter();
+    let mut expected: std::collections::BTreeMap<_, _> = known
+        .filter(|(_, stored)| stored.value.is_some())
+        .filter_map(|(key, stored)| {
+            let connector = crate::model::offset_key::OffsetKey::parse(key).ok()?;
+            let connector = connector.connector().to_owned();
+            let ours = plan
+                .connectors
+                .iter()
+                .any(|c| c.name == connector && !c.already_moved);
+            ours.then(|| {
+                let record = SeedRecord {
+                    connector,
+                    key: key.clone(),
+                    value: stored.value.clone(),
+                    partition: Some(stored.partition),
+                };
+                (key.clone(), record)
+            })
+        })
+        .collect();
+    for record in &plan.seed {
+        expected.remove(&record.key);
+    }
+    let expected: Vec<_> = expected.into_values().collect();
+    read_back(target, offset_topic(plan), &expected).await
+}
+
+async fn set_state(
+    connector: &ConnectorPlan,
+    rest: &ConnectRest,
+    timeout: Duration,
+) -> Result<(), ApplyError> {
+    match connector.final_state {
+        TargetState::Started => rest.resume(&connector.name).await?,
+        TargetState::Paused => rest.pause(&connector.name).await?,
+        TargetState::Stopped => rest.stop(&connector.name).await?,
+    }
+    wait(
+        rest,
+        &connector.name,
+        wanted_state(connector.final_state),
+        timeout,
+    )
+    .await
+}
+
+fn wanted_state(state: TargetState) -> &'static str {
+    match state {
+        TargetState::Started => "RUNNING",
+        TargetState::Paused => "PAUSED",
+        TargetState::Stopped => "STOPPED",
+    }
+}
+
+/// Waits until the connector and all its tasks say the state; RUNNING needs a task, STOPPED has none.
+async fn wait(
+    rest: &ConnectRest,
+    name: &str,
+    wanted: &'static str,
+    timeout: Duration,
+) -> Result<(), ApplyError> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let status = rest.status(name).await?;
+        if status.as_ref().is_some_and(|s| is_in(s, wanted)) {
+            return Ok(());
+        }
+        let failed = status.as_ref().and_then(failure);
+        if (failed.is_some() && wanted == "RUNNING") || Instant::now() >= deadline {
+            return Err(ApplyError::State {
+                connector: name.to_owned(),
+                wanted,
+                waited: timeout,
+                seen: failed.unwrap_or_else(|| seen(status.as_ref())),
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn is_in(status: &ConnectorStatus, wanted: &str) -> bool {
+    let tasks = &status.tasks;
+    status.connector.state == wanted
+        && match wanted {
+            "RUNNING" => !tasks.is_empty() && tasks.iter().all(|t| t.state == wanted),
+            "STOPPED" => tasks.is_empty(),
+            _ => tasks.iter().all(|t| t.state == wanted),
+        }
+}
+
+/// Returns the first line of the first stack trace of something that failed.
+fn failure(status: &ConnectorStatus) -> Option<String> {
+    let first_line = |trace: &Option<String>| {
+        let trace = trace.as_deref().unwrap_or("no trace");
+        trace.lines().next().unwrap_or_default().to_owned()
+    };
+    if status.connector.state == "FAILED" {
+        return Some(format!(
+            "it FAILED: {}",
+            first_line(&status.connector.trace)
+        ));
+    }
+    let task = status.tasks.iter().find(|task| task.state == "FAILED")?;
+    Some(format!(
+        "task {} FAILED: {}",
+        task.id,
+        first_line(&task.trace)
+    ))
+}
+
+fn seen(status: Option<&ConnectorStatus>) -> String {
+    let Some(status) = status else {
+        return "no worker has reported a status".into();
+    };
+    let tasks: Vec<_> = status
+        .tasks
+        .iter()
+        .map(|task| format!("task {} {}", task.id, task.state))
+        .collect();
+    format!(
+        "it is {} ({})",
+        status.connector.state,
+        if tasks.is_empty() {
+            "no tasks".into()
+        } else {
+            tasks.join(", ")
+        }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(text: &str) -> ConnectorStatus {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn running_needs_every_task_and_stopped_has_none() {
+        let none = status(r#"{"name":"a","connector":{"state":"RUNNING"},"tasks":[]}"#);
+        let two = status(
+            r#"{"name":"a","connector":{"state":"RUNNING"},"tasks":[{"id":0,"state":"RUNNING"},{"id":1,"state":"UNASSIGNED"}]}"#,
+        );
+        let stopped = status(r#"{"name":"a","connector":{"state":"STOPPED"},"tasks":[]}"#);
+        assert!(!is_in(&none, "RUNNING") && !is_in(&two, "RUNNING"));
+        assert!(is_in(&stopped, "STOPPED"));
+        assert_eq!(
+            seen(Some(&two)),
+            "it is RUNNING (task 0 RUNNING, task 1 UNASSIGNED)"
+        );
+    }
+
+    #[test]
+    fn a_failure_is_told_by_the_first_line_of_its_trace() {
+        let failed = status(
+            r#"{"name":"a","connector":{"state":"RUNNING"},"tasks":[{"id":0,"state":"FAILED","trace":"java.lang.X: no\n\tat y"}]}"#,
+        );
+        assert_eq!(failure(&failed).unwrap(), "task 0 FAILED: java.lang.X: no");
+    }
+}

@@ -1,0 +1,81 @@
+//! Cluster and standalone worker → [`Observed`]: the facts that a plan rests on, read the same way before and after the yes.
+
+mod groups;
+mod source;
+mod stores;
+mod topics;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::error::KafkaError;
+use crate::plan::{Observed, Plan};
+
+pub use source::{SourceWorker, listener_urls};
+pub use stores::{latest_offsets, stored_connector_names};
+
+/// Settings of a broker that findings need.
+const BROKER_SETTINGS: &[&str] = &[
+    "auto.create.topics.enable",
+    "default.replication.factor",
+    "group.max.session.timeout.ms",
+    "group.min.session.timeout.ms",
+    "message.max.bytes",
+    "offsets.retention.minutes",
+];
+
+/// Looks at everything that the plan's names point to.
+///
+/// `draft` is the plan without a cluster: it names the storage topics, the Connect group and the sinks' groups.
+pub async fn observe(
+    cluster: &Cluster,
+    draft: &Plan,
+    source: &SourceWorker,
+) -> Result<Observed, KafkaError> {
+    let description = cluster.describe().await?;
+    let all = cluster.topics(None).await?;
+    let mut observed = Observed {
+        cluster_id: description.cluster_id,
+        topics: topics::existing(cluster, draft, &all).await?,
+        create_refused: topics::create_refused(cluster, draft, &all).await?,
+        topic_names: all.into_keys().collect(),
+        broker_settings: broker_settings(cluster, description.brokers.first().map(|b| b.id))
+            .await?,
+        brokers: description.brokers,
+        source_cluster_id: source.cluster_id().await?,
+        ..Observed::default()
+    };
+    groups::observe(cluster, draft, &mut observed).await?;
+    stores::observe(cluster, draft, &mut observed).await?;
+    let answered = source.answers().await;
+    observed.source_rest_gone = answered.is_none();
+    observed.source_answers = answered;
+    Ok(observed)
+}
+
+/// Not being allowed to read them is no failure: findings that need them are then not decidable.
+async fn broker_settings(
+    cluster: &Cluster,
+    broker: Option<i32>,
+) -> Result<BTreeMap<String, String>, KafkaError> {
+    let Some(broker) = broker else {
+        return Ok(BTreeMap::new());
+    };
+    let settings = match cluster.broker_configs(broker).await {
+        Ok(settings) => settings,
+        Err(refused) if refused.is_authorization() => {
+            tracing::info!(%refused, "broker settings are not readable");
+            return Ok(BTreeMap::new());
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(settings
+        .into_iter()
+        .filter(|(name, _)| BROKER_SETTINGS.contains(&name.as_str()))
+        .filter_map(|(name, entry)| Some((name, entry.value?)))
+        .collect())
+}
+
+/// How long a worker's REST listener may take to answer a look.
+const LOOK: Duration = Duration::from_secs(3);
