@@ -5,6 +5,7 @@ mod cli_config;
 mod cli_help;
 mod docs;
 mod fuzz_corpus;
+mod golden_deployments;
 mod golden_offsets;
 mod live_config_topic;
 mod live_judge;

@@ -308,7 +308,7 @@ pub const CATALOGUE: &[Pitfall] = &[
         what: "transient REST errors of a rebalance",
         listed: &[(
             Impossible,
-            "rebalance_answers_are_transient_and_others_are_not",
+            "a_rebalance_is_transient_and_an_existing_connector_is_not",
         )],
     },
     Pitfall {
@@ -407,6 +407,16 @@ pub const CATALOGUE: &[Pitfall] = &[
         id: "topic-collision",
         what: "a storage topic collides with an existing one: `.` and `_` are the same to Kafka",
         listed: &[(Block, "topic-collision")],
+    },
+    Pitfall {
+        id: "topic-unwritable",
+        what: "an existing storage topic wants more in-sync replicas than it has replicas",
+        listed: &[(Block, "wrong-topics")],
+    },
+    Pitfall {
+        id: "topic-min-insync",
+        what: "an existing storage topic wants fewer in-sync replicas than the worker file says",
+        listed: &[(Warn, "fewer_in_sync_replicas_than_asked_for_are_a_warning")],
     },
     Pitfall {
         id: "trailing-bytes",

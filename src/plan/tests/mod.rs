@@ -1,4 +1,5 @@
 //! Tests of the plan as a whole, on deployments built in a few words.
 
 mod builder;
+mod warnings;
 mod whole;
