@@ -10,6 +10,7 @@ mod golden_offsets;
 mod live_config_topic;
 mod live_judge;
 mod live_kafka;
+mod live_kafka_cluster;
 mod live_kafka_failures;
 mod live_migrate;
 mod live_offsets_file;
