@@ -14,6 +14,7 @@ mod live_kafka_cluster;
 mod live_kafka_failures;
 mod live_migrate;
 mod live_offsets_file;
+mod live_security;
 mod live_support;
 mod oracle_config_topic;
 mod oracle_keys;

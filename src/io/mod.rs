@@ -7,5 +7,6 @@ pub mod files;
 pub mod kafka;
 pub mod observe;
 pub mod providers;
+pub mod rest_tls;
 pub mod standalone;
 pub mod storage_topics;

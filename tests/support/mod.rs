@@ -23,8 +23,10 @@
 
 pub mod binary;
 pub mod by_hand;
+pub mod certificates;
 pub mod connect;
 pub mod cutover;
+pub mod identity_provider;
 pub mod java;
 pub mod jvm;
 pub mod kafka;

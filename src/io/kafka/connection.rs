@@ -353,8 +353,7 @@ async fn wrap_tls(
     match tokio::time::timeout_at(deadline, session).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
         Ok(Err(error)) => {
-            let (cause, reason) =
-                verifier::explained(&error).unwrap_or_else(|| (TlsFault::Other, error.to_string()));
+            let (cause, reason) = verifier::explained_handshake(&error);
             Err(fault(cause, reason))
         }
         Err(_) => Err(KafkaError::Timeout {

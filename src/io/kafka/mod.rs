@@ -12,7 +12,7 @@ pub mod security;
 pub mod seeder;
 pub mod settings;
 
-mod config;
+pub(in crate::io) mod config;
 mod connection;
 mod coordinator;
 mod fetcher;
@@ -23,7 +23,7 @@ mod oauth;
 mod pem;
 mod retry;
 mod seed_partition;
-mod tls;
+pub(in crate::io) mod tls;
 mod token_endpoint;
 mod unsecured;
 mod verifier;

@@ -13,7 +13,7 @@ use crate::io::kafka::settings::SettingsError;
 use crate::io::kafka::verifier::BrokerVerifier;
 
 /// Builds the TLS side of a client from `ssl.*`.
-pub(super) fn client_config(config: &Config) -> Result<Arc<ClientConfig>, SettingsError> {
+pub(crate) fn client_config(config: &Config) -> Result<Arc<ClientConfig>, SettingsError> {
     refuse_unsupported(config)?;
     let provider = Arc::new(provider(config)?);
     let versions = versions(config)?;

@@ -159,6 +159,19 @@ pub(super) fn explained(error: &std::io::Error) -> Option<(TlsFault, String)> {
     }
 }
 
+/// As [`explained`], for an error of the handshake itself: a plain listener hangs up when it reads TLS.
+pub(super) fn explained_handshake(error: &std::io::Error) -> (TlsFault, String) {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match (explained(error), error.kind()) {
+        (Some(explained), _) => explained,
+        (None, UnexpectedEof | ConnectionReset | ConnectionAborted) => (
+            TlsFault::PlainPort,
+            "it hung up instead of answering in TLS".to_owned(),
+        ),
+        (None, _) => (TlsFault::Other, error.to_string()),
+    }
+}
+
 fn certificate_fault(reason: &CertificateError) -> (TlsFault, String) {
     let untrusted = |text: &str| (TlsFault::UntrustedCertificate, text.to_owned());
     match reason {
