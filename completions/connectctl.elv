@@ -32,6 +32,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand man 'Print the manual page of a command, or write all pages into a folder'
             cand migrate 'Move a standalone deployment to distributed mode, with the position of every connector'
             cand offsets 'Show, move and compare the positions of source connectors'
+            cand topics 'Create, check and mend the three storage topics of distributed workers'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'connectctl;completions'= {
@@ -165,12 +166,114 @@ set edit:completion:arg-completer[connectctl] = {|@words|
         }
         &'connectctl;offsets;help;help'= {
         }
+        &'connectctl;topics'= {
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand create 'Create the storage topics that are missing, and say of each what it is'
+            cand check 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong'
+            cand describe 'Show the storage topics as they are'
+            cand repair 'Mend the settings of storage topics that can be changed without harm'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'connectctl;topics;create'= {
+            cand --worker-config 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them'
+            cand --bootstrap-server 'Kafka brokers, as in Kafka''s own tools; instead of those of the file'
+            cand --command-config 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal'
+            cand -o 'Output format'
+            cand --output 'Output format'
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --dry-run 'Make the same checks and create nothing; exit code 3 when something is missing'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'connectctl;topics;check'= {
+            cand --worker-config 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them'
+            cand --bootstrap-server 'Kafka brokers, as in Kafka''s own tools; instead of those of the file'
+            cand --command-config 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal'
+            cand -o 'Output format'
+            cand --output 'Output format'
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'connectctl;topics;describe'= {
+            cand --worker-config 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them'
+            cand --bootstrap-server 'Kafka brokers, as in Kafka''s own tools; instead of those of the file'
+            cand --command-config 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal'
+            cand -o 'Output format'
+            cand --output 'Output format'
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'connectctl;topics;repair'= {
+            cand --worker-config 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them'
+            cand --bootstrap-server 'Kafka brokers, as in Kafka''s own tools; instead of those of the file'
+            cand --command-config 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal'
+            cand -o 'Output format'
+            cand --output 'Output format'
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --dry-run 'Show what would be changed; exit code 3 when there is anything'
+            cand -y 'Do not ask'
+            cand --yes 'Do not ask'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'connectctl;topics;help'= {
+            cand create 'Create the storage topics that are missing, and say of each what it is'
+            cand check 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong'
+            cand describe 'Show the storage topics as they are'
+            cand repair 'Mend the settings of storage topics that can be changed without harm'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'connectctl;topics;help;create'= {
+        }
+        &'connectctl;topics;help;check'= {
+        }
+        &'connectctl;topics;help;describe'= {
+        }
+        &'connectctl;topics;help;repair'= {
+        }
+        &'connectctl;topics;help;help'= {
+        }
         &'connectctl;help'= {
             cand completions 'Print a shell completion script'
             cand config 'Show what Connect reads from configuration files'
             cand man 'Print the manual page of a command, or write all pages into a folder'
             cand migrate 'Move a standalone deployment to distributed mode, with the position of every connector'
             cand offsets 'Show, move and compare the positions of source connectors'
+            cand topics 'Create, check and mend the three storage topics of distributed workers'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'connectctl;help;completions'= {
@@ -188,6 +291,20 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand show 'Show the positions of source connectors'
         }
         &'connectctl;help;offsets;show'= {
+        }
+        &'connectctl;help;topics'= {
+            cand create 'Create the storage topics that are missing, and say of each what it is'
+            cand check 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong'
+            cand describe 'Show the storage topics as they are'
+            cand repair 'Mend the settings of storage topics that can be changed without harm'
+        }
+        &'connectctl;help;topics;create'= {
+        }
+        &'connectctl;help;topics;check'= {
+        }
+        &'connectctl;help;topics;describe'= {
+        }
+        &'connectctl;help;topics;repair'= {
         }
         &'connectctl;help;help'= {
         }

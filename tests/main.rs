@@ -16,6 +16,7 @@ mod live_migrate;
 mod live_offsets_file;
 mod live_security;
 mod live_support;
+mod live_topics;
 mod oracle_config_topic;
 mod oracle_keys;
 mod oracle_offsets;

@@ -46,26 +46,16 @@ pub enum ReportFormat {
     Json,
 }
 
-/// How to reach Kafka: a worker file, or Kafka's own pair of flags.
+/// How to reach Kafka: a worker file, Kafka's own pair of flags, or a worker file with another principal.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Connection {
     /// Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub worker_config: Option<PathBuf>,
-    /// Kafka brokers, as in Kafka's own tools
-    #[arg(
-        long,
-        value_name = "HOST:PORT,…",
-        conflicts_with = "worker_config",
-        help_heading = "Connection"
-    )]
+    /// Kafka brokers, as in Kafka's own tools; instead of those of the file
+    #[arg(long, value_name = "HOST:PORT,…", help_heading = "Connection")]
     pub bootstrap_server: Option<String>,
-    /// Client settings (security), as in Kafka's own tools
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "bootstrap_server",
-        help_heading = "Connection"
-    )]
+    /// Client settings (security), as in Kafka's own tools; instead of the worker's own, for another principal
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub command_config: Option<PathBuf>,
 }

@@ -11,6 +11,7 @@ mod offsets;
 mod output;
 pub mod runtime;
 pub mod table;
+mod topics;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -59,6 +60,7 @@ pub enum Command {
     Man(man::Man),
     Migrate(Box<migrate::Migrate>),
     Offsets(offsets::Offsets),
+    Topics(topics::Topics),
 }
 
 /// Runs the program and returns its exit code.
@@ -82,6 +84,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Man(args) => man::run(&ui, &args),
         Command::Migrate(args) => migrate::run(&ui, &cli.global, &args),
         Command::Offsets(args) => offsets::run(&ui, &cli.global, &args),
+        Command::Topics(args) => topics::run(&ui, &cli.global, &args),
     };
     match outcome {
         Ok(outcome) => outcome.code(),
