@@ -27,18 +27,26 @@ fn worker_file(name: &str, replication_factor: i32) -> String {
 fn make(name: &str, partitions: i32, policy: &str) {
     let mut properties = Properties::new();
     properties.insert("bootstrap.servers".into(), kafka::shared().bootstrap());
-    let settings = ClientSettings::from_properties(&properties, Duration::from_secs(30)).unwrap();
+    let settings = ClientSettings::from_properties(&properties, Duration::from_secs(30))
+        .expect("the broker is there");
     let topic = NewTopic {
         name: name.to_owned(),
         partitions,
         replication_factor: 1,
         configs: BTreeMap::from([("cleanup.policy".to_owned(), policy.to_owned())]),
     };
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let cluster = Cluster::connect(settings).await.unwrap();
-        let made = cluster.create_topics(&[topic], false).await.unwrap();
-        assert!(made.values().all(Result::is_ok), "{made:?}");
-    });
+    tokio::runtime::Runtime::new()
+        .expect("the broker is there")
+        .block_on(async {
+            let cluster = Cluster::connect(settings)
+                .await
+                .expect("the broker is there");
+            let made = cluster
+                .create_topics(&[topic], false)
+                .await
+                .expect("the broker is there");
+            assert!(made.values().all(Result::is_ok), "{made:?}");
+        });
 }
 
 #[test]
@@ -84,9 +92,10 @@ fn two_programs_create_at_the_same_time_and_both_succeed() {
             .command(["topics", "create", "--worker-config", "worker.properties"])
             .stdout(std::process::Stdio::piped())
             .spawn()
-            .unwrap()
+            .expect("the broker is there")
     };
-    let both = [start(), start()].map(|child| child.wait_with_output().unwrap());
+    let both =
+        [start(), start()].map(|child| child.wait_with_output().expect("the broker is there"));
     let mut created = 0;
     for output in &both {
         assert!(output.status.success());
