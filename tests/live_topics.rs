@@ -12,15 +12,17 @@ use crate::support::world::World;
 use crate::support::{kafka, require_kafka};
 
 fn worker_file(name: &str, replication_factor: i32) -> String {
-    let mut text = format!(
-        "bootstrap.servers={}\ngroup.id={name}\nkey.converter=k\nvalue.converter=v\n",
-        kafka::shared().bootstrap()
-    );
-    for role in ["config", "offset", "status"] {
-        text += &format!("{role}.storage.topic={name}-{role}\n");
-        text += &format!("{role}.storage.replication.factor={replication_factor}\n");
-    }
-    text + "offset.storage.segment.bytes=10485760\n"
+    let roles = ["config", "offset", "status"].map(|role| {
+        format!(
+            "{role}.storage.topic={name}-{role}\n{role}.storage.replication.factor={replication_factor}\n"
+        )
+    });
+    format!(
+        "bootstrap.servers={}\ngroup.id={name}\nkey.converter=k\nvalue.converter=v\n{}\
+         offset.storage.segment.bytes=10485760\n",
+        kafka::shared().bootstrap(),
+        roles.concat()
+    )
 }
 
 /// Makes a topic as somebody else would have made it.
