@@ -20,5 +20,6 @@ mod live_topics;
 mod oracle_config_topic;
 mod oracle_keys;
 mod oracle_offsets;
+mod oracle_properties;
 mod oracle_records;
 mod support;

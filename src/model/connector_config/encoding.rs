@@ -9,10 +9,10 @@ use std::borrow::Cow;
 pub(super) fn utf8(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     match *bytes {
         [0xef, 0xbb, 0xbf, _, ..] => Ok(Cow::Borrowed(&bytes[3..])),
-        [0, 0, 0xfe, 0xff, ..] => utf32(&bytes[4..], u32::from_be_bytes),
-        [0xff, 0xfe, 0, 0, ..] => utf32(&bytes[4..], u32::from_le_bytes),
-        [0, 0, 0, _, ..] => utf32(bytes, u32::from_be_bytes),
-        [_, 0, 0, 0, ..] => utf32(bytes, u32::from_le_bytes),
+        [0, 0, 0xfe, 0xff, ..] => utf32(bytes, 4, u32::from_be_bytes),
+        [0xff, 0xfe, 0, 0, ..] => utf32(bytes, 4, u32::from_le_bytes),
+        [0, 0, 0, _, ..] => utf32(bytes, 0, u32::from_be_bytes),
+        [_, 0, 0, 0, ..] => utf32(bytes, 0, u32::from_le_bytes),
         [0, 0, 0xff, 0xfe, ..] | [0, 0, _, 0, ..] => Err(unusual("2143")),
         [0xfe, 0xff, 0, 0, ..] | [0, _, 0, 0, ..] => Err(unusual("3412")),
         [0xfe, 0xff, _, _, ..] => Ok(utf16(&bytes[2..], u16::from_be_bytes)),
@@ -38,8 +38,13 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Cow<'static, [u8]> {
     Cow::Owned(text.into_bytes())
 }
 
-fn utf32(bytes: &[u8], code: fn([u8; 4]) -> u32) -> Result<Cow<'static, [u8]>, String> {
-    let (quads, rest) = bytes.as_chunks();
+/// `mark` is the length of the byte order mark.
+fn utf32(
+    bytes: &[u8],
+    mark: usize,
+    code: fn([u8; 4]) -> u32,
+) -> Result<Cow<'static, [u8]>, String> {
+    let (quads, rest) = bytes[mark..].as_chunks();
     let mut text = String::with_capacity(quads.len());
     for (index, quad) in quads.iter().enumerate() {
         let code = code(*quad);
@@ -47,7 +52,12 @@ fn utf32(bytes: &[u8], code: fn([u8; 4]) -> u32) -> Result<Cow<'static, [u8]>, S
         let character = char::from_u32(code)
             .or((code <= 0x10_ffff).then_some(char::REPLACEMENT_CHARACTER))
             .ok_or_else(|| {
-                format!("Invalid UTF-32 character 0x{code:x} (above 0x0010ffff) at char #{index}")
+                // Jackson shows what it would split into a surrogate pair.
+                let shown = code.wrapping_sub(0x1_0000);
+                let byte = mark + 4 * index + 3;
+                format!(
+                    "Invalid UTF-32 character 0x{shown:x} (above 0x0010ffff) at char #{index}, byte #{byte})"
+                )
             })?;
         text.push(character);
     }
@@ -55,8 +65,9 @@ fn utf32(bytes: &[u8], code: fn([u8; 4]) -> u32) -> Result<Cow<'static, [u8]>, S
         return Ok(Cow::Owned(text.into_bytes()));
     }
     Err(format!(
-        "Unexpected EOF in the middle of a 4-byte UTF-32 char: got {}, needed 4, at char #{}",
+        "Unexpected EOF in the middle of a 4-byte UTF-32 char: got {}, needed 4, at char #{}, byte #{})",
         rest.len(),
-        quads.len()
+        quads.len(),
+        bytes.len()
     ))
 }

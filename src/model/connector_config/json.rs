@@ -42,12 +42,13 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Returns the first half of a surrogate pair without its other half, if any string that counts has one.
-    pub(super) fn lone_surrogate(&self) -> Option<ConnectorConfigError> {
-        self.lone_surrogate.map(|(at, unit)| {
-            let (line, column) = position(self.bytes, at);
-            ConnectorConfigError::LoneSurrogate { line, column, unit }
-        })
+    /// Returns what was read, unless a string that counts has half of a surrogate pair without its other half.
+    pub(super) fn whole<T>(&self, read: T) -> Result<T, ConnectorConfigError> {
+        let Some((at, unit)) = self.lone_surrogate else {
+            return Ok(read);
+        };
+        let (line, column) = position(self.bytes, at);
+        Err(ConnectorConfigError::LoneSurrogate { line, column, unit })
     }
 
     pub(super) fn expected(&self, expected: &'static str) -> Stop {
@@ -209,7 +210,13 @@ impl<'a> Json<'a> {
             return Err(self.expected("a value"));
         }
         self.at += word.len();
-        Ok(word.to_owned())
+        // A longer word is none that JSON knows.
+        match self.next_byte() {
+            Some(b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | 0x7f..) => {
+                Err(self.expected("the end of the value"))
+            }
+            _ => Ok(word.to_owned()),
+        }
     }
 
     fn number(&mut self) -> Result<String, Stop> {

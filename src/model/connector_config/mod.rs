@@ -88,10 +88,7 @@ fn flat(text: &[u8]) -> Attempt {
         return Ok(Err(ConnectorConfigError::NullDocument));
     }
     let config = json.scalars()?;
-    if let Some(lone) = json.lone_surrogate() {
-        return Ok(Err(lone));
-    }
-    Ok(match config.get("name") {
+    let read = match config.get("name") {
         None => Err(ConnectorConfigError::MissingName { problem: None }),
         Some(None) => Err(ConnectorConfigError::NullName),
         Some(Some(name)) => Ok(ConnectorConfig {
@@ -100,7 +97,8 @@ fn flat(text: &[u8]) -> Attempt {
             initial_state: None,
             form: Form::FlatJson,
         }),
-    })
+    };
+    Ok(read.and_then(|config| json.whole(config)))
 }
 
 /// The members of `org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest`; absent or null is `None`.
@@ -117,14 +115,12 @@ fn named(text: &[u8]) -> Attempt {
     let mut json = Json::new(text);
     let mut request = Request::new();
     json.members(|json, key| request.read(json, key))?;
-    if let Some(lone) = json.lone_surrogate() {
-        return Ok(Err(lone));
-    }
     let nested = flat(text).err().and_then(|stop| match stop {
         Stop::Problem { at, expected } => JsonProblem::new(text, at, expected),
         Stop::Constraint(_) => None,
     });
-    Ok(request.into_config(nested))
+    let read = request.into_config(nested);
+    Ok(read.and_then(|config| json.whole(config)))
 }
 
 fn initial_state(json: &mut Json<'_>) -> Result<Option<TargetState>, Stop> {
