@@ -1,5 +1,7 @@
 //! Whose the target cluster is, and what that means for each connector.
 
+use std::collections::{HashMap, HashSet};
+
 use indexmap::IndexMap;
 
 use crate::model::connector_config::TargetState;
@@ -16,9 +18,10 @@ pub(super) fn judge(
     let Some(observed) = observed else {
         return Ownership::Unknown;
     };
+    let names: HashMap<&str, &Moving<'_>> = moving.iter().map(|m| (m.name.as_str(), m)).collect();
     let mut others = Vec::new();
     for (name, stored) in &observed.stored_connectors {
-        match moving.iter().find(|m| m.name == *name) {
+        match names.get(name.as_str()) {
             None => others.push(format!("connector {name} is not in this plan")),
             Some(connector) if !is_equal(connector, stored) => {
                 others.push(format!(
@@ -51,18 +54,18 @@ pub(super) fn judge(
 
 /// An offset topic that holds positions of other connectors belongs to another cluster, whatever its config topic is.
 fn stranger_in_offsets(moving: &[Moving<'_>], observed: &Observed) -> Option<String> {
+    let ours: HashSet<&str> = moving
+        .iter()
+        .flat_map(|m| [m.name.as_str(), m.old_name.as_str()])
+        .collect();
     let live = observed
         .stored_offsets
         .iter()
-        .filter(|(_, s)| s.value.is_some());
+        .filter(|(_, stored)| stored.value.is_some());
     let mut strangers = live
         .filter_map(|(key, _)| OffsetKey::parse(key).ok())
         .map(|key| key.connector().to_owned())
-        .filter(|name| {
-            moving
-                .iter()
-                .all(|m| m.name != *name && m.old_name != *name)
-        });
+        .filter(|name| !ours.contains(name.as_str()));
     let first = strangers.next()?;
     Some(format!(
         "the offset topic holds positions of connector {first}, which is not in this plan"
