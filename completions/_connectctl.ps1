@@ -33,6 +33,7 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a shell completion script')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show what Connect reads from configuration files')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page of a command, or write all pages into a folder')
+            [CompletionResult]::new('capture', 'capture', [CompletionResultType]::ParameterValue, 'Save what a running standalone worker knows: connectors, configurations, states, offsets')
             [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Move a standalone deployment to distributed mode, with the position of every connector')
             [CompletionResult]::new('offsets', 'offsets', [CompletionResultType]::ParameterValue, 'Show, move and compare the positions of source connectors')
             [CompletionResult]::new('topics', 'topics', [CompletionResultType]::ParameterValue, 'Create, check and mend the three storage topics of distributed workers')
@@ -95,6 +96,25 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Write every page into this folder, as `connectctl-topics-create.1`')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Deadline of every wait for the network')
+            [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show the values of settings that hold credentials')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'connectctl;capture' {
+            [CompletionResult]::new('--source-url', '--source-url', [CompletionResultType]::ParameterName, 'REST URL of the running standalone worker')
+            [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Folder to save to')
+            [CompletionResult]::new('--offsets', '--offsets', [CompletionResultType]::ParameterName, 'The worker''s offsets file, where it can be reached: its bytes are exact, those from REST may not be knowable')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User for basic authentication')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the report on stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the report on stdout')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Deadline of every wait for the network')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Read and check everything, and write nothing')
             [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show the values of settings that hold credentials')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
@@ -299,6 +319,7 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a shell completion script')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show what Connect reads from configuration files')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page of a command, or write all pages into a folder')
+            [CompletionResult]::new('capture', 'capture', [CompletionResultType]::ParameterValue, 'Save what a running standalone worker knows: connectors, configurations, states, offsets')
             [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Move a standalone deployment to distributed mode, with the position of every connector')
             [CompletionResult]::new('offsets', 'offsets', [CompletionResultType]::ParameterValue, 'Show, move and compare the positions of source connectors')
             [CompletionResult]::new('topics', 'topics', [CompletionResultType]::ParameterValue, 'Create, check and mend the three storage topics of distributed workers')
@@ -316,6 +337,9 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             break
         }
         'connectctl;help;man' {
+            break
+        }
+        'connectctl;help;capture' {
             break
         }
         'connectctl;help;migrate' {

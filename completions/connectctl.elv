@@ -30,6 +30,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand completions 'Print a shell completion script'
             cand config 'Show what Connect reads from configuration files'
             cand man 'Print the manual page of a command, or write all pages into a folder'
+            cand capture 'Save what a running standalone worker knows: connectors, configurations, states, offsets'
             cand migrate 'Move a standalone deployment to distributed mode, with the position of every connector'
             cand offsets 'Show, move and compare the positions of source connectors'
             cand topics 'Create, check and mend the three storage topics of distributed workers'
@@ -85,6 +86,24 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand --out 'Write every page into this folder, as `connectctl-topics-create.1`'
             cand --color 'When to use colour'
             cand --timeout 'Deadline of every wait for the network'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'connectctl;capture'= {
+            cand --source-url 'REST URL of the running standalone worker'
+            cand --out 'Folder to save to'
+            cand --offsets 'The worker''s offsets file, where it can be reached: its bytes are exact, those from REST may not be knowable'
+            cand --user 'User for basic authentication'
+            cand -o 'Format of the report on stdout'
+            cand --output 'Format of the report on stdout'
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --dry-run 'Read and check everything, and write nothing'
             cand --show-secrets 'Show the values of settings that hold credentials'
             cand -v 'Log what is done to stderr; twice for the protocol'
             cand --verbose 'Log what is done to stderr; twice for the protocol'
@@ -271,6 +290,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand completions 'Print a shell completion script'
             cand config 'Show what Connect reads from configuration files'
             cand man 'Print the manual page of a command, or write all pages into a folder'
+            cand capture 'Save what a running standalone worker knows: connectors, configurations, states, offsets'
             cand migrate 'Move a standalone deployment to distributed mode, with the position of every connector'
             cand offsets 'Show, move and compare the positions of source connectors'
             cand topics 'Create, check and mend the three storage topics of distributed workers'
@@ -284,6 +304,8 @@ set edit:completion:arg-completer[connectctl] = {|@words|
         &'connectctl;help;config;show'= {
         }
         &'connectctl;help;man'= {
+        }
+        &'connectctl;help;capture'= {
         }
         &'connectctl;help;migrate'= {
         }

@@ -3,6 +3,7 @@
 mod architecture;
 mod cli_config;
 mod cli_help;
+mod cli_migrate;
 mod docs;
 mod fuzz_corpus;
 mod golden_deployments;

@@ -1,10 +1,12 @@
 //! What was typed and what is said: one subcommand, one file.
 
 mod args;
+mod capture;
 mod config;
 pub mod connect;
 mod error;
 pub mod listing;
+mod logging;
 mod man;
 mod migrate;
 mod offsets;
@@ -58,6 +60,7 @@ pub enum Command {
     },
     Config(config::Config),
     Man(man::Man),
+    Capture(capture::Capture),
     Migrate(Box<migrate::Migrate>),
     Offsets(offsets::Offsets),
     Topics(topics::Topics),
@@ -77,11 +80,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             };
         }
     };
+    logging::start(cli.global.verbose);
     let ui = Ui::new(&cli.global);
     let outcome = match cli.command {
         Command::Completions { shell } => completions(&ui, shell),
         Command::Config(args) => config::run(&ui, &args),
         Command::Man(args) => man::run(&ui, &args),
+        Command::Capture(args) => capture::run(&ui, &cli.global, &args),
         Command::Migrate(args) => migrate::run(&ui, &cli.global, &args),
         Command::Offsets(args) => offsets::run(&ui, &cli.global, &args),
         Command::Topics(args) => topics::run(&ui, &cli.global, &args),

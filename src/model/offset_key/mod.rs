@@ -11,8 +11,10 @@ use super::offset_file::OffsetEntry;
 use super::raw_json::{Cursor, JsonError, members, push_string, unescape};
 
 mod canonical;
+mod from_rest;
 
 pub use canonical::{Deviation, DeviationKind};
+pub use from_rest::{Unknowable, key_from_rest};
 
 /// A key `["connector",{partition}]` as its bytes, and where its two parts are.
 #[derive(Debug, Clone, PartialEq, Eq)]
