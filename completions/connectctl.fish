@@ -38,6 +38,7 @@ complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "man" -d 'Prin
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "capture" -d 'Save what a running standalone worker knows: connectors, configurations, states, offsets'
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "migrate" -d 'Move a standalone deployment to distributed mode, with the position of every connector'
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "offsets" -d 'Show, move and compare the positions of source connectors'
+complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "topics" -d 'Create, check and mend the three storage topics of distributed workers'
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -161,12 +162,96 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fis
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the positions of source connectors'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets help" -f -a "completions" -d 'Print a shell completion script'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets help" -f -a "config" -d 'Show what Connect reads from configuration files'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets help" -f -a "man" -d 'Print the manual page of a command, or write all pages into a folder'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets help" -f -a "capture" -d 'Save what a running standalone worker knows: connectors, configurations, states, offsets'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets help" -f -a "migrate" -d 'Move a standalone deployment to distributed mode, with the position of every connector'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets help" -f -a "offsets" -d 'Show, move and compare the positions of source connectors'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -l timeout -d 'Deadline of every wait for the network' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -l show-secrets -d 'Show the values of settings that hold credentials'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -s V -l version -d 'Print version'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -f -a "create" -d 'Create the storage topics that are missing, and say of each what it is'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -f -a "check" -d 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -f -a "describe" -d 'Show the storage topics as they are'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -f -a "repair" -d 'Mend the settings of storage topics that can be changed without harm'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -l worker-config -d 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -l bootstrap-server -d 'Kafka brokers, as in Kafka\'s own tools; instead of those of the file' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -l command-config -d 'Client settings (security), as in Kafka\'s own tools; instead of the worker\'s own, for another principal' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -s o -l output -d 'Output format' -r -f -a "text\t''
+json\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -l timeout -d 'Deadline of every wait for the network' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -l dry-run -d 'Make the same checks and create nothing; exit code 3 when something is missing'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -l show-secrets -d 'Show the values of settings that hold credentials'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -s V -l version -d 'Print version'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -l worker-config -d 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -l bootstrap-server -d 'Kafka brokers, as in Kafka\'s own tools; instead of those of the file' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -l command-config -d 'Client settings (security), as in Kafka\'s own tools; instead of the worker\'s own, for another principal' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -s o -l output -d 'Output format' -r -f -a "table\t''
+wide\t''
+json\t''
+yaml\t''
+name\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -l timeout -d 'Deadline of every wait for the network' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -l show-secrets -d 'Show the values of settings that hold credentials'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -l worker-config -d 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -l bootstrap-server -d 'Kafka brokers, as in Kafka\'s own tools; instead of those of the file' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -l command-config -d 'Client settings (security), as in Kafka\'s own tools; instead of the worker\'s own, for another principal' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -s o -l output -d 'Output format' -r -f -a "table\t''
+wide\t''
+json\t''
+yaml\t''
+name\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -l timeout -d 'Deadline of every wait for the network' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -l show-secrets -d 'Show the values of settings that hold credentials'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -s V -l version -d 'Print version'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -l worker-config -d 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -l bootstrap-server -d 'Kafka brokers, as in Kafka\'s own tools; instead of those of the file' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -l command-config -d 'Client settings (security), as in Kafka\'s own tools; instead of the worker\'s own, for another principal' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -s o -l output -d 'Output format' -r -f -a "text\t''
+json\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -l timeout -d 'Deadline of every wait for the network' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -l dry-run -d 'Show what would be changed; exit code 3 when there is anything'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -s y -l yes -d 'Do not ask'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -l show-secrets -d 'Show the values of settings that hold credentials'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -s V -l version -d 'Print version'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create the storage topics that are missing, and say of each what it is'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "describe" -d 'Show the storage topics as they are'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "repair" -d 'Mend the settings of storage topics that can be changed without harm'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "completions" -d 'Print a shell completion script'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "config" -d 'Show what Connect reads from configuration files'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "man" -d 'Print the manual page of a command, or write all pages into a folder'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "capture" -d 'Save what a running standalone worker knows: connectors, configurations, states, offsets'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "migrate" -d 'Move a standalone deployment to distributed mode, with the position of every connector'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "offsets" -d 'Show, move and compare the positions of source connectors'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "topics" -d 'Create, check and mend the three storage topics of distributed workers'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show what Connect reads from a worker or connector file, key by key'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from offsets" -f -a "show" -d 'Show the positions of source connectors'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from topics" -f -a "create" -d 'Create the storage topics that are missing, and say of each what it is'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from topics" -f -a "check" -d 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from topics" -f -a "describe" -d 'Show the storage topics as they are'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from topics" -f -a "repair" -d 'Mend the settings of storage topics that can be changed without harm'

@@ -282,7 +282,7 @@ fn an_absent_offsets_file_stops_a_source_and_not_a_sink() {
         1,
         &["error: $ROOT/named.offsets: no such file"],
     );
-    offline(&world, &["worker.properties", "sink.properties"]).success();
+    _ = offline(&world, &["worker.properties", "sink.properties"]).success();
     assert!(world.path("distributed/connectors/a-sink.json").exists());
 }
 
@@ -334,10 +334,12 @@ fn an_output_folder_that_cannot_be_is_told_and_nothing_is_half_written() {
 #[test]
 fn a_full_disk_leaves_the_old_file_whole() {
     let world = world();
-    offline(&world, &["worker.properties", "sink.properties"]).success();
+    _ = offline(&world, &["worker.properties", "sink.properties"]).success();
     let before = world.read("distributed/distributed.properties");
     let mut worker = WORKER.to_owned();
-    worker.push_str(&format!("# {}\n", "x".repeat(4096)));
+    worker += "# ";
+    worker += &"x".repeat(4096);
+    worker += "\n";
     world.file("worker.properties", worker);
     // A file-size limit of 1 KiB stands for a full disk: the write fails half-way.
     let binary = crate::support::binary::connectctl();
@@ -421,7 +423,7 @@ fn a_dry_run_shows_and_a_second_run_has_nothing_to_do() {
         .code(3);
     assert!(dry.stdout.contains("+group.id=a-source"), "{}", dry.stdout);
     assert!(!world.path("distributed").exists());
-    offline(&world, &arguments).success();
+    _ = offline(&world, &arguments).success();
     let report = world.read("distributed/report.json");
     let again = offline(&world, &arguments).success();
     assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
@@ -468,7 +470,7 @@ fn the_answer_no_changes_nothing_and_yes_applies() {
 fn an_edited_output_file_is_kept_beside_the_new_one() {
     let world = world();
     let arguments = ["worker.properties", "sink.properties"];
-    offline(&world, &arguments).success();
+    _ = offline(&world, &arguments).success();
     world.file("distributed/distributed.properties", "edited=by hand\n");
     let ran = offline(&world, &arguments).success();
     assert!(ran.stderr.contains("the old one is"), "{}", ran.stderr);
@@ -500,9 +502,9 @@ fn secrets_are_seen_nowhere_but_in_files_of_the_owner() {
         "sasl.oauthbearer.client.credentials.client.secret",
         "my.api.token",
     ] {
-        worker.push_str(&format!("{key}={CANARY}\n"));
+        worker += &[key, "=", CANARY, "\n"].concat();
     }
-    worker.push_str(&format!("# old.password={CANARY}\n"));
+    worker += &["# old.password=", CANARY, "\n"].concat();
     world.file("worker.properties", worker);
     world.file(
         "sink.properties",

@@ -110,7 +110,7 @@ fn worlds() -> impl Strategy<Value = World> {
         proptest::collection::vec((0..5_usize, 0..4_u8, proptest::option::of(0..9_u8)), 0..6);
     (connectors, entries, stored, any::<[bool; 3]>()).prop_map(
         |(connectors, entries, stored, [renames, delete_old, registers])| {
-            let name = |n: usize, suffix: &str| format!("c{n}{}x", suffix);
+            let name = |n: usize, suffix: &str| format!("c{n}{suffix}x");
             let names: Vec<String> = connectors
                 .iter()
                 .enumerate()
