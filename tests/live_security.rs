@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use connectctl::io::kafka::admin_topics::NewTopic;
 use connectctl::io::kafka::cluster::Cluster;
 use connectctl::io::kafka::error::KafkaError;
-use connectctl::io::kafka::offsets::OffsetSpec;
+use connectctl::io::kafka::log::{self, Isolation};
+use connectctl::io::kafka::seeder::{self, SeedRecord};
 use connectctl::io::kafka::settings::ClientSettings;
 use connectctl::model::properties::Properties;
-use rskafka::client::ClientBuilder;
-use rskafka::client::partition::{Compression, UnknownTopicHandling};
-use rskafka::record::Record;
 
 use crate::support::certificates::{Certificates, KEY_PASSWORD, STORE_PASSWORD};
 use crate::support::identity_provider::{AUDIENCE, CLIENT_ID, ISSUER, IdentityProvider};
@@ -241,42 +240,20 @@ fn works(settings: &ClientSettings, topic: &str) {
             .await
             .expect("the broker serves");
         assert_eq!(created[topic], Ok(()));
-        let mut builder =
-            ClientBuilder::new(settings.bootstrap.clone()).backoff_config(rskafka::BackoffConfig {
-                deadline: Some(TIMEOUT),
-                ..Default::default()
-            });
-        if let Some(tls) = settings.security.tls.clone() {
-            builder = builder.tls_config(tls);
-        }
-        if let Some(sasl) = &settings.security.sasl {
-            builder = builder.sasl_config(sasl.for_rskafka());
-        }
-        let client = builder.build().await.expect("the broker serves");
-        let partition = client
-            .partition_client(topic, 0, UnknownTopicHandling::Retry)
-            .await
-            .expect("the broker serves");
-        let record = Record {
-            key: Some(b"k".to_vec()),
-            value: Some(b"v".to_vec()),
-            headers: BTreeMap::new(),
-            timestamp: chrono_now(),
+        let record = SeedRecord {
+            key: Bytes::from_static(b"key"),
+            value: Some(Bytes::from_static(b"value")),
         };
-        partition
-            .produce(vec![record], Compression::NoCompression)
-            .await
-            .expect("the broker serves");
-        let ends = cluster
-            .offsets(topic, OffsetSpec::Latest)
-            .await
-            .expect("the broker serves");
-        assert_eq!(ends[&0], 1);
+        let seeded = seeder::seed(settings, topic, 1, &[record], |_| ()).await;
+        assert_eq!(seeded.expect("rskafka writes").records(), 1);
+        let mut read = Vec::new();
+        log::read_to_end(&cluster, topic, Isolation::ReadCommitted, |_, record| {
+            read.push(record.value);
+        })
+        .await
+        .expect("the broker serves");
+        assert_eq!(read, [Some(Bytes::from_static(b"value"))]);
     });
-}
-
-fn chrono_now() -> chrono::DateTime<chrono::Utc> {
-    std::time::SystemTime::now().into()
 }
 
 /// Returns the error and its hint, with ports replaced; it must come before the deadline.
@@ -615,6 +592,16 @@ fn a_missing_acl_names_operation_and_resource() {
         let refused = KafkaError::from(described["forbidden"].error.clone().unwrap());
         assert!(refused.is_authorization());
         assert!(shown(&refused).contains("DESCRIBE"), "{}", shown(&refused));
+        let record = SeedRecord {
+            key: Bytes::from_static(b"key"),
+            value: None,
+        };
+        let refused = seeder::seed(cluster.settings(), "forbidden", 1, &[record], |_| ()).await;
+        let text = refused.unwrap_err().to_string();
+        assert!(
+            text.contains("forbidden") && text.contains("AUTHORIZATION_FAILED"),
+            "{text}"
+        );
         let refused = cluster
             .committed_offsets("forbidden-group")
             .await
@@ -680,4 +667,49 @@ fn a_store_that_cannot_be_used_is_named_with_key_file_and_reason() {
     for (settings, expected) in cases {
         assert_eq!(refused(settings), *expected);
     }
+}
+
+#[test]
+fn credentials_come_through_config_providers_and_stay_unseen() {
+    require_kafka!();
+    let f = fixture();
+    let folder = f.certificates.folder();
+    let provider = "org.apache.kafka.common.config.provider";
+    let secrets = format!("password={PLAIN_PASSWORD}\n");
+    std::fs::write(folder.join("kafka.properties"), secrets).unwrap();
+    std::fs::write(folder.join("user"), "alice").unwrap();
+    let folder = folder.display();
+    let providers = pairs(&[
+        ("config.providers", "file,dir,vault"),
+        (
+            "config.providers.file.class",
+            &format!("{provider}.FileConfigProvider"),
+        ),
+        (
+            "config.providers.dir.class",
+            &format!("{provider}.DirectoryConfigProvider"),
+        ),
+        ("config.providers.vault.class", "com.example.Vault"),
+        ("consumer.sasl.jaas.config", "${vault:kafka:jaas}"),
+    ]);
+    let user = format!("${{dir:{folder}:user}}");
+    let at = f.kafka.listener("LOGIN");
+    let with = |password: &str| [providers.clone(), plain(&user, password)];
+    let password = format!("${{file:{folder}/kafka.properties:password}}");
+    works(
+        &settings(&at, "SASL_PLAINTEXT", &with(&password)),
+        "sasl-providers",
+    );
+    let missing = format!("${{file:{folder}/kafka.properties:passwort}}");
+    let refused = try_settings(&at, "SASL_PLAINTEXT", &with(&missing)).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        format!("sasl.jaas.config: {missing} was not found by the config provider file")
+    );
+    let refused =
+        try_settings(&at, "SASL_PLAINTEXT", &with("${vault:kafka:password}")).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "sasl.jaas.config: ${vault:kafka:password} needs the config provider class com.example.Vault, which only a JVM can load"
+    );
 }

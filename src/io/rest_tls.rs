@@ -19,6 +19,21 @@ pub fn of_worker(properties: &Properties) -> Result<Arc<rustls::ClientConfig>, S
     tls::client_config(&Config::with_prefix(properties, prefix)?)
 }
 
+/// Returns what these URLs need: nothing where none of them is HTTPS, else what [`of_worker`] returns.
+pub fn for_urls(
+    urls: &[String],
+    worker: &Properties,
+) -> Result<Option<Arc<rustls::ClientConfig>>, SettingsError> {
+    let encrypted = |url: &String| {
+        url.get(..8)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+    };
+    urls.iter()
+        .any(encrypted)
+        .then(|| of_worker(worker))
+        .transpose()
+}
+
 /// Returns a configuration that trusts the certificates of a PEM file and nothing else.
 pub fn of_authorities(file: &Path) -> Result<Arc<rustls::ClientConfig>, SettingsError> {
     let settings = [

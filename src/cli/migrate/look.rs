@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 
 use super::Session;
-use super::read::{self, Inputs, rest_failed};
+use super::read::{self, Inputs, rest_failed, settings_failed};
 use crate::cli::connect::with_hint;
 use crate::cli::error::{CliError, Kind};
 use crate::io::connect_rest::{ConnectRest, RestSettings};
@@ -14,7 +14,7 @@ use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::settings::ClientSettings;
 use crate::io::observe::{self, SourceWorker};
-use crate::io::providers;
+use crate::io::rest_tls;
 use crate::model::properties::Properties;
 use crate::plan::{self, Choices, Observed, Plan, PlanError};
 
@@ -82,7 +82,8 @@ async fn connect(
         let settings = RestSettings {
             urls: choices.register_on.clone(),
             user: session.args.rest.user.clone(),
-            tls: None,
+            tls: rest_tls::for_urls(&choices.register_on, &draft.worker)
+                .map_err(settings_failed)?,
             timeout: session.global.timeout,
         };
         Some(ConnectRest::new(settings).map_err(rest_failed)?)
@@ -94,14 +95,7 @@ async fn connect(
 }
 
 fn client_settings(worker: &Properties, timeout: Duration) -> Result<ClientSettings, CliError> {
-    let resolved = providers::resolve(worker).map_err(|error| {
-        let hint = error.hint();
-        with_hint(CliError::new(Kind::Failed, error), hint)
-    })?;
-    ClientSettings::from_properties(&resolved, timeout).map_err(|error| {
-        let hint = error.hint();
-        with_hint(CliError::new(Kind::Failed, error), hint)
-    })
+    ClientSettings::from_properties(worker, timeout).map_err(settings_failed)
 }
 
 fn source_worker(
@@ -120,6 +114,7 @@ fn source_worker(
         .then(|| client_settings(&standalone, session.global.timeout))
         .transpose()?;
     Ok(SourceWorker {
+        tls: rest_tls::for_urls(&urls, &standalone).map_err(settings_failed)?,
         urls,
         user: session.args.rest.user.clone(),
         connectors: draft

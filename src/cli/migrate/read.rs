@@ -11,10 +11,11 @@ use crate::cli::connect::{file_failed, with_hint};
 use crate::cli::error::{CliError, Kind};
 use crate::io::connect_rest::{ConnectRest, RestError, RestSettings};
 use crate::io::files::{self, InputFile};
-use crate::io::standalone;
+use crate::io::kafka::settings::SettingsError;
+use crate::io::{rest_tls, standalone};
 use crate::model::connector_config::{self, ConnectorConfig};
 use crate::model::offset_file;
-use crate::model::properties::Document;
+use crate::model::properties::{Document, Properties};
 use crate::plan::{
     Connector, Deployment, OffsetsFile, OffsetsInput, Origin, RunningWorker, WorkerFile,
 };
@@ -59,7 +60,7 @@ pub(super) async fn read(args: &Migrate, timeout: Duration) -> Result<Inputs, Cl
         files.push(read_file(Role::Connector, &file));
         connectors.push(connector(&file)?);
     }
-    let running = running(args, timeout).await?;
+    let running = running(args, &document.to_map(), timeout).await?;
     connectors.extend(only_running(running.as_ref(), &connectors));
     let offsets = offsets(args, &document, &mut files)?;
     let worker = WorkerFile {
@@ -179,13 +180,17 @@ fn parsed_offsets(file: &InputFile) -> Result<OffsetsFile, CliError> {
     })
 }
 
-async fn running(args: &Migrate, timeout: Duration) -> Result<Option<RunningWorker>, CliError> {
+async fn running(
+    args: &Migrate,
+    worker: &Properties,
+    timeout: Duration,
+) -> Result<Option<RunningWorker>, CliError> {
     let mut found = None;
     for url in &args.source.source_url {
         let rest = ConnectRest::new(RestSettings {
             urls: vec![url.clone()],
             user: args.rest.user.clone(),
-            tls: None,
+            tls: rest_tls::for_urls(&args.source.source_url, worker).map_err(settings_failed)?,
             timeout,
         })
         .map_err(rest_failed)?;
@@ -230,6 +235,12 @@ fn only_running(running: Option<&RunningWorker>, known: &[Connector]) -> Vec<Con
 }
 
 /// Returns a REST failure with its hint.
+/// A client setting of the worker file that cannot be used.
+pub(super) fn settings_failed(error: SettingsError) -> CliError {
+    let hint = error.hint();
+    with_hint(CliError::new(Kind::Failed, error), hint)
+}
+
 pub(super) fn rest_failed(error: RestError) -> CliError {
     let kind = match error.kind {
         crate::io::connect_rest::RestErrorKind::BadUrl(_)

@@ -1,5 +1,7 @@
 //! The standalone worker's whereabouts: does its REST listener answer, and to which Kafka cluster does it belong?
 
+use std::sync::Arc;
+
 use crate::io::connect_rest::{ConnectRest, RestSettings};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
@@ -14,6 +16,8 @@ pub struct SourceWorker {
     /// REST URLs to look at: every `--source-url`, else the listeners of the worker file.
     pub urls: Vec<String>,
     pub user: Option<String>,
+    /// For HTTPS URLs; `None`: the system's certificates.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
     /// The connectors of the plan, under their old names.
     pub connectors: Vec<String>,
     /// Its Kafka cluster, when its addresses differ from the target's.
@@ -48,7 +52,7 @@ impl SourceWorker {
         let settings = RestSettings {
             urls: vec![url.to_owned()],
             user: self.user.clone(),
-            tls: None,
+            tls: self.tls.clone(),
             timeout: LOOK,
         };
         let asked = match ConnectRest::new(settings) {
