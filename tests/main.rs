@@ -9,6 +9,7 @@ mod fuzz_corpus;
 mod golden_deployments;
 mod golden_offsets;
 mod live_config_topic;
+mod live_cutover;
 mod live_judge;
 mod live_kafka;
 mod live_kafka_cluster;
