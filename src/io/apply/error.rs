@@ -91,7 +91,7 @@ impl ApplyError {
                 "that Connect cluster has other storage topics: give --config-topic, --offset-topic, --status-topic and --group-id as its workers have them".into()
             }
             Self::State { connector, .. } => format!(
-                "the connector was left STOPPED; its offsets are in place. See the workers' log, then: connectctl connectors resume {connector}"
+                "the connector was left STOPPED; its offsets are in place. See the workers' log, then resume it: PUT /connectors/{connector}/resume on a worker"
             ),
         })
     }
