@@ -11,7 +11,8 @@ use connectctl::plan::findings::{CATALOGUE, Listing, table};
 use connectctl::plan::{
     Broker, Choices, ConnectGroup, Connector, Deployment, Observed, ObservedTopic, OffsetsFile,
     OffsetsInput, Origin, PartitionPosition, Plan, Rename, ReplicationFactor, RunningConnector,
-    RunningWorker, SinkGroup, StoredConnector, StoredOffset, WorkerFile, make, render,
+    RunningWorker, SinkGroup, StoredConnector, StoredOffset, TopicRefusal, WorkerFile, make,
+    render,
 };
 use connectctl::protocol::partitioner::partition_of;
 use serde::Deserialize;
@@ -67,6 +68,7 @@ struct Cluster {
     offsets: Vec<Offset>,
     sink_groups: BTreeMap<String, Sink>,
     broker_settings: BTreeMap<String, String>,
+    hidden_topics: BTreeMap<String, String>,
     create_refused: BTreeMap<String, String>,
     source_answers: Option<Vec<String>>,
     source_rest_gone: bool,
@@ -86,6 +88,7 @@ impl Default for Cluster {
             offsets: Vec::new(),
             sink_groups: BTreeMap::new(),
             broker_settings: BTreeMap::new(),
+            hidden_topics: BTreeMap::new(),
             create_refused: BTreeMap::new(),
             source_answers: None,
             source_rest_gone: true,
@@ -327,7 +330,8 @@ fn observed(cluster: &Cluster) -> Observed {
             .map(|(name, sink)| (name.clone(), group(sink)))
             .collect(),
         broker_settings: cluster.broker_settings.clone(),
-        create_refused: cluster.create_refused.clone(),
+        hidden_topics: cluster.hidden_topics.iter().map(refusal).collect(),
+        create_refused: cluster.create_refused.iter().map(refusal).collect(),
         source_cluster_id: cluster.source_cluster_id.clone(),
         source_answers: cluster.source_answers.clone(),
         source_rest_gone: cluster.source_rest_gone,
@@ -342,6 +346,16 @@ fn topic((name, topic): (&String, &Topic)) -> (String, ObservedTopic) {
         has_records: topic.has_records,
     };
     (name.clone(), observed)
+}
+
+/// A reason that is no authorization error is any other.
+fn refusal((name, reason): (&String, &String)) -> (String, TopicRefusal) {
+    let refusal = TopicRefusal {
+        reason: reason.clone(),
+        is_permission: reason.contains("AUTHORIZATION"),
+        remedy: None,
+    };
+    (name.clone(), refusal)
 }
 
 fn stored_connector(stored: &Stored) -> StoredConnector {

@@ -42,8 +42,8 @@ pub fn make(
     let topics = topics::plan(&storage, observed);
     let registers = !choices.register_on.is_empty();
     let ownership = ownership::judge(&moving, observed, registers);
-    let offset_topic = topics.iter().find(|t| t.role == "offset");
-    let seeding = seed::plan(&moving, &positions, choices, observed, offset_topic);
+    let [_, offset_topic, _] = &topics;
+    let seeding = seed::plan(&moving, &positions, choices, observed, Some(offset_topic));
     let to_move: Vec<&Moving<'_>> = moving
         .iter()
         .filter(|m| !ownership::has_moved(m, observed))

@@ -41,7 +41,7 @@ pub use error::PlanError;
 pub use finding::{Class, Finding};
 pub use observed::{
     Broker, ConnectGroup, Observed, ObservedTopic, PartitionPosition, SinkGroup, StoredConnector,
-    StoredOffset,
+    StoredOffset, TopicRefusal,
 };
 pub use steps::{
     ClusterSummary, ConnectorKind, ConnectorPlan, FileChange, FileState, GroupCopy, OffsetsSummary,

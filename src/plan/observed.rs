@@ -29,8 +29,10 @@ pub struct Observed {
     /// Broker settings that findings need (`auto.create.topics.enable`, `offsets.retention.minutes`, `message.max.bytes`,
     /// `group.min.session.timeout.ms`, `group.max.session.timeout.ms`); absent when not readable.
     pub broker_settings: BTreeMap<String, String>,
-    /// Topics the principal may not create, with the broker's reason (validate-only CreateTopics).
-    pub create_refused: BTreeMap<String, String>,
+    /// Storage topics that the principal may not look at: they may exist or not.
+    pub hidden_topics: BTreeMap<String, TopicRefusal>,
+    /// Missing storage topics that would be refused (validate-only CreateTopics).
+    pub create_refused: BTreeMap<String, TopicRefusal>,
     /// Cluster id as the standalone worker's own bootstrap servers tell it, when they differ from the target's.
     pub source_cluster_id: Option<String>,
     /// A worker answered on the standalone file's REST listener and runs connectors of this plan: their names.
@@ -55,6 +57,16 @@ pub struct ObservedTopic {
     pub configs: BTreeMap<String, String>,
     /// Records are present: some partition's end offset is above its start.
     pub has_records: bool,
+}
+
+/// Why a storage topic cannot be created or looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicRefusal {
+    pub reason: String,
+    /// The principal lacks an ACL.
+    pub is_permission: bool,
+    /// What to type next.
+    pub remedy: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

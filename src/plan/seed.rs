@@ -76,10 +76,10 @@ pub(super) fn plan(
 /// Returns the offset topic's partition count; `None`: known only after its creation.
 fn partitions(observed: Option<&Observed>, topic: Option<&TopicPlan>) -> Option<i32> {
     let topic = topic?;
-    let existing = observed.and_then(|o| o.topics.get(&topic.name));
+    let existing = observed.and_then(|o| o.topics.get(&topic.wanted.name));
     match existing {
         Some(existing) => i32::try_from(existing.partitions).ok(),
-        None => Some(topic.partitions),
+        None => Some(topic.wanted.partitions),
     }
     .filter(|partitions| *partitions > 0)
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use crate::model::connector_config::TargetState;
+use crate::model::worker_config::{StorageRole, StorageTopic};
 use crate::plan::{Class, Finding, PartitionPosition};
 
 /// What `migrate` will do, complete before anything is touched.
@@ -20,7 +21,7 @@ pub struct Plan {
     pub worker: crate::model::properties::Properties,
     pub group_id: String,
     /// Config, offset, status: in this order.
-    pub topics: Vec<TopicPlan>,
+    pub topics: [TopicPlan; 3],
     pub connectors: Vec<ConnectorPlan>,
     /// Records to produce to the offset topic.
     pub seed: Vec<SeedRecord>,
@@ -66,6 +67,16 @@ impl Plan {
         }
     }
 
+    /// Returns the storage topic of a role.
+    pub fn topic(&self, role: StorageRole) -> &TopicPlan {
+        let [config, offset, status] = &self.topics;
+        match role {
+            StorageRole::Config => config,
+            StorageRole::Offset => offset,
+            StorageRole::Status => status,
+        }
+    }
+
     /// Returns what is left to do, in the order in which it is done; empty: nothing.
     pub fn steps(&self) -> Vec<Step> {
         let mut steps: Vec<Step> = self
@@ -81,7 +92,7 @@ impl Plan {
             .topics
             .iter()
             .filter(|topic| topic.state == TopicState::Missing);
-        steps.extend(missing.map(|topic| Step::CreateTopic(topic.name.clone())));
+        steps.extend(missing.map(|topic| Step::CreateTopic(topic.wanted.name.clone())));
         if !self.seed.is_empty() {
             steps.push(Step::Seed(self.seed.len()));
         }
@@ -219,25 +230,20 @@ pub struct Reason {
     pub line: Option<usize>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+/// A storage topic that the worker file asks for, and what the cluster has of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicPlan {
-    /// `config`, `offset` or `status`.
-    pub role: String,
-    pub name: String,
-    /// -1: the broker's default.
-    pub partitions: i32,
-    /// -1: the broker's default.
-    pub replication_factor: i16,
-    pub configs: BTreeMap<String, String>,
+    pub wanted: StorageTopic,
     pub state: TopicState,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TopicState {
     /// `--offline`: not looked at.
     Unknown,
     Missing,
+    /// The principal may not look at it, so it may be there or not.
+    Hidden,
     Right,
     /// Exists and is wrong: what is wrong, one sentence each.
     Wrong(Vec<String>),

@@ -4,25 +4,21 @@ use crate::model::worker_config::{StorageTopic, StorageTopics};
 use crate::plan::{Observed, TopicPlan, TopicState, storage_topics};
 
 /// Returns config, offset and status topic, in this order.
-pub(super) fn plan(topics: &StorageTopics, observed: Option<&Observed>) -> Vec<TopicPlan> {
-    [&topics.config, &topics.offset, &topics.status]
-        .into_iter()
-        .map(|topic| one(topic, observed))
-        .collect()
+pub(super) fn plan(topics: &StorageTopics, observed: Option<&Observed>) -> [TopicPlan; 3] {
+    [&topics.config, &topics.offset, &topics.status].map(|topic| one(topic, observed))
 }
 
 fn one(topic: &StorageTopic, observed: Option<&Observed>) -> TopicPlan {
-    let state = match observed.map(|o| o.topics.get(&topic.name)) {
+    let state = match observed {
         None => TopicState::Unknown,
-        Some(None) => TopicState::Missing,
-        Some(Some(existing)) => storage_topics::judge(topic, existing).state(),
+        Some(observed) if observed.hidden_topics.contains_key(&topic.name) => TopicState::Hidden,
+        Some(observed) => match observed.topics.get(&topic.name) {
+            None => TopicState::Missing,
+            Some(existing) => storage_topics::judge(topic, existing).state(),
+        },
     };
     TopicPlan {
-        role: topic.role.to_string(),
-        name: topic.name.clone(),
-        partitions: topic.partitions,
-        replication_factor: topic.replication_factor,
-        configs: topic.configs.clone(),
+        wanted: topic.clone(),
         state,
     }
 }

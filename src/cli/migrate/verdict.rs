@@ -99,12 +99,15 @@ fn topics(plan: &Plan) -> Promise {
         .iter()
         .filter_map(|topic| match &topic.state {
             TopicState::Right => None,
-            TopicState::Wrong(what) => Some(format!("{}: {}", topic.name, what.join("; "))),
-            TopicState::Missing | TopicState::Unknown => Some(format!("{} is missing", topic.name)),
+            TopicState::Wrong(what) => Some(format!("{}: {}", topic.wanted.name, what.join("; "))),
+            TopicState::Hidden => Some(format!("{} may not be looked at", topic.wanted.name)),
+            TopicState::Missing | TopicState::Unknown => {
+                Some(format!("{} is missing", topic.wanted.name))
+            }
         })
         .collect();
     if wrong.is_empty() {
-        let names: Vec<_> = plan.topics.iter().map(|t| t.name.as_str()).collect();
+        let names: Vec<_> = plan.topics.iter().map(|t| t.wanted.name.as_str()).collect();
         kept(TOPICS, names.join(", "))
     } else {
         broken(TOPICS, wrong.join(" · "))

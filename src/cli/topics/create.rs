@@ -9,7 +9,7 @@ use crate::cli::connect::kafka_failed;
 use crate::cli::error::{CliError, Kind, Outcome};
 use crate::cli::listing;
 use crate::cli::output::Ui;
-use crate::io::storage_topics::{self, Ensured, Refusal};
+use crate::io::storage_topics::{self, Ensured};
 
 /// Create the storage topics that are missing, and say of each what it is
 ///
@@ -77,7 +77,7 @@ fn verdict(ensured: &[Ensured], rows: &[Row], dry_run: bool) -> Result<Outcome, 
     });
     if let Some(refusal) = refused {
         let error = anyhow::anyhow!("the storage topics were not all created");
-        return Err(CliError::new(Kind::Failed, error).hint(hint(refusal)));
+        return Err(CliError::new(Kind::Failed, error).hint(refusal.hint()));
     }
     if rows.iter().any(|row| row.state == "wrong") {
         let error = anyhow::anyhow!("a storage topic exists and is wrong");
@@ -90,26 +90,4 @@ fn verdict(ensured: &[Ensured], rows: &[Row], dry_run: bool) -> Result<Outcome, 
     } else {
         Outcome::Done
     })
-}
-
-/// What to type next after a refusal.
-fn hint(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::TooFewBrokers { brokers, .. } => format!(
-            "set config.storage.replication.factor, offset.storage.replication.factor and \
-             status.storage.replication.factor to {brokers} or less, or to -1 for the broker's default"
-        ),
-        Refusal::Unwritable { .. } => {
-            "lower min.insync.replicas or raise the replication factor in the worker file".to_owned()
-        }
-        Refusal::ConfigPartitions => "remove config.storage.partitions".to_owned(),
-        Refusal::Broker(error) if error.is_authorization() => "as an administrator: \
-             kafka-acls.sh --bootstrap-server HOST:PORT --add --allow-principal User:NAME --operation Create \
-             --operation Describe --operation DescribeConfigs --operation Read --operation Write --topic TOPIC"
-            .to_owned(),
-        Refusal::Broker(error) => error
-            .hint()
-            .unwrap_or_else(|| "see the broker's own log for more".to_owned()),
-        Refusal::NotSeen(_) => "run the same command again, with a longer --timeout".to_owned(),
-    }
 }

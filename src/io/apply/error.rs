@@ -6,6 +6,7 @@ use crate::io::connect_rest::RestError;
 use crate::io::files::FileError;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::seeder::SeedError;
+use crate::io::storage_topics::Refusal;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
@@ -17,6 +18,8 @@ pub enum ApplyError {
     Rest(#[from] RestError),
     #[error("topic {topic}: {source}")]
     Seed { topic: String, source: SeedError },
+    #[error("topic {topic} cannot be created: {refusal}")]
+    TopicRefused { topic: String, refusal: Refusal },
     #[error("topic {topic} is not what was asked for: {}", wrong.join("; "))]
     TopicWrong { topic: String, wrong: Vec<String> },
     #[error("topic {topic} is gone: it was deleted while this ran")]
@@ -74,6 +77,7 @@ impl ApplyError {
             Self::Kafka(error) => return error.hint(),
             Self::Rest(error) => return error.hint(),
             Self::Seed { source, .. } => return source.hint(),
+            Self::TopicRefused { refusal, .. } => refusal.hint(),
             Self::TopicWrong { topic, .. } => {
                 format!("look at it with: connectctl topics describe --worker-config distributed/distributed.properties ({topic})")
             }

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::io::files::{LARGEST_OFFSETS, back_up, read};
 use crate::io::kafka::seeder;
 use crate::io::observe::latest_offsets;
+use crate::model::worker_config::StorageRole;
 use crate::plan::{Plan, SeedRecord, Step, StoredOffset};
 use crate::protocol::partitioner::partition_of;
 
@@ -59,8 +60,7 @@ pub(super) async fn seed(
 }
 
 pub(super) fn offset_topic(plan: &Plan) -> &str {
-    let topic = plan.topics.iter().find(|topic| topic.role == "offset");
-    topic.map_or("", |topic| topic.name.as_str())
+    &plan.topic(StorageRole::Offset).wanted.name
 }
 
 /// Compares the topic with what it must say.

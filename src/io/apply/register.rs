@@ -9,6 +9,7 @@ use crate::io::connect_rest::ConnectRest;
 use crate::io::observe::stored_connector_names;
 use crate::model::connector_config::TargetState;
 use crate::model::rest::{ConnectorStatus, InitialState};
+use crate::model::worker_config::StorageRole;
 use crate::plan::{ConnectorPlan, Plan, Registration, SeedRecord, Step};
 
 use super::offsets::{offset_topic, read_back};
@@ -83,8 +84,7 @@ async fn seen_in_topic(
     rest: &ConnectRest,
     timeout: Duration,
 ) -> Result<(), ApplyError> {
-    let topic = plan.topics.iter().find(|topic| topic.role == "config");
-    let topic = topic.map_or("", |topic| topic.name.as_str());
+    let topic = plan.topic(StorageRole::Config).wanted.name.as_str();
     let deadline = Instant::now() + timeout.min(Duration::from_secs(10));
     loop {
         let names = stored_connector_names(target.cluster, topic).await?;

@@ -34,18 +34,16 @@ pub async fn observe(
     source: &SourceWorker,
 ) -> Result<Observed, KafkaError> {
     let description = cluster.describe().await?;
-    let all = cluster.topics(None).await?;
     let mut observed = Observed {
         cluster_id: description.cluster_id,
-        topics: topics::existing(cluster, draft, &all).await?,
-        create_refused: topics::create_refused(cluster, draft, &all).await?,
-        topic_names: all.into_keys().collect(),
+        topic_names: cluster.topics(None).await?.into_keys().collect(),
         broker_settings: broker_settings(cluster, description.brokers.first().map(|b| b.id))
             .await?,
         brokers: description.brokers,
         source_cluster_id: source.cluster_id().await?,
         ..Observed::default()
     };
+    topics::observe(cluster, draft, &mut observed).await?;
     groups::observe(cluster, draft, &mut observed).await?;
     stores::observe(cluster, draft, &mut observed).await?;
     let answered = source.answers().await;

@@ -16,23 +16,18 @@ pub(super) async fn observe(
     draft: &Plan,
     observed: &mut Observed,
 ) -> Result<(), KafkaError> {
-    for topic in draft
-        .topics
-        .iter()
-        .filter(|t| observed.topics.contains_key(&t.name))
-    {
-        match topic.role.as_str() {
-            "config" => observed.stored_connectors = connectors(cluster, &topic.name).await?,
-            "offset" => observed.stored_offsets = latest_offsets(cluster, &topic.name).await?,
-            _ => {}
-        }
+    let [config, offset, status] = draft.topics.each_ref().map(|topic| {
+        let name = topic.wanted.name.as_str();
+        observed.topics.contains_key(name).then_some(name)
+    });
+    if let Some(topic) = config {
+        observed.stored_connectors = connectors(cluster, topic).await?;
     }
-    let status = draft
-        .topics
-        .iter()
-        .find(|t| t.role == "status" && observed.topics.contains_key(&t.name));
+    if let Some(topic) = offset {
+        observed.stored_offsets = latest_offsets(cluster, topic).await?;
+    }
     if let Some(topic) = status {
-        let running = running_tasks(cluster, &topic.name).await?;
+        let running = running_tasks(cluster, topic).await?;
         for (name, connector) in &mut observed.stored_connectors {
             connector.running_tasks = running.get(name).copied().unwrap_or(0);
         }

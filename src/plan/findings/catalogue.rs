@@ -69,8 +69,8 @@ pub const CATALOGUE: &[Pitfall] = &[
     },
     Pitfall {
         id: "P6",
-        what: "the principal may not create the storage topics, and the broker makes them with a delete policy",
-        listed: &[(Block, "no-create-permission")],
+        what: "the principal may not see or create the storage topics, and the broker makes them with a delete policy",
+        listed: &[(Block, "no-create-permission"), (Block, "hidden-topics")],
     },
     Pitfall {
         id: "P7",
@@ -407,6 +407,11 @@ pub const CATALOGUE: &[Pitfall] = &[
         id: "topic-collision",
         what: "a storage topic collides with an existing one: `.` and `_` are the same to Kafka",
         listed: &[(Block, "topic-collision")],
+    },
+    Pitfall {
+        id: "topic-refused",
+        what: "the broker would refuse to create a storage topic as the worker file describes it",
+        listed: &[(Block, "topic-refused")],
     },
     Pitfall {
         id: "topic-unwritable",

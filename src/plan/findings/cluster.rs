@@ -137,7 +137,7 @@ fn permissions(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     if !crate::plan::security::is_secured(evidence.worker()) {
         return;
     }
-    let topics: Vec<&str> = evidence.topics.iter().map(|t| t.name.as_str()).collect();
+    let topics: Vec<&str> = evidence.storage.iter().map(|t| t.name.as_str()).collect();
     findings.warn(
         "P14",
         evidence.converted.group_id.clone(),

@@ -256,8 +256,7 @@ fn own_topic(evidence: &Evidence<'_>, connector: &Moving<'_>, findings: &mut Fin
     let Some(own) = connector.config.get("offsets.storage.topic") else {
         return;
     };
-    let workers = evidence.topics.iter().find(|t| t.role == "offset");
-    if workers.is_some_and(|t| t.name == own.trim()) {
+    if evidence.storage.offset.name == own.trim() {
         return;
     }
     findings.warn(

@@ -3,7 +3,7 @@
 use super::{Evidence, Findings, some_of};
 use crate::model::worker_config::StorageTopic;
 use crate::plan::storage_topics::{self, TopicFault};
-use crate::plan::{Observed, TopicPlan, TopicState, naming};
+use crate::plan::{Observed, TopicRefusal, TopicState, naming};
 
 pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     let Some(observed) = evidence.observed else {
@@ -11,10 +11,11 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     };
     for topic in evidence.storage.iter() {
         existing(topic, observed, findings);
+        hidden(topic, observed, findings);
     }
     for topic in evidence.topics {
         if topic.state == TopicState::Missing {
-            missing(evidence, topic, observed, findings);
+            missing(evidence, &topic.wanted, observed, findings);
         }
     }
     leftovers(evidence, observed, findings);
@@ -42,13 +43,47 @@ fn existing(topic: &StorageTopic, observed: &Observed, findings: &mut Findings<'
     }
 }
 
+fn hidden(topic: &StorageTopic, observed: &Observed, findings: &mut Findings<'_>) {
+    let Some(refusal) = observed.hidden_topics.get(&topic.name) else {
+        return;
+    };
+    let remedy = refusal.remedy.clone();
+    findings.block(
+        "P6",
+        topic.name.clone(),
+        format!(
+            "this principal may not look at topic {}, so it may exist or not: {}",
+            topic.name, refusal.reason
+        ),
+        remedy.unwrap_or_else(|| "let an administrator allow it".to_owned()),
+    );
+}
+
 fn missing(
     evidence: &Evidence<'_>,
-    topic: &TopicPlan,
+    topic: &StorageTopic,
     observed: &Observed,
     findings: &mut Findings<'_>,
 ) {
-    let (role, name) = (&topic.role, &topic.name);
+    colliding(topic, observed, findings);
+    if let Some(refusal) = observed.create_refused.get(&topic.name) {
+        refused(topic, refusal, observed, findings);
+    }
+    let (name, factor) = (&topic.name, topic.replication_factor);
+    if let Some(brokers) = evidence.brokers()
+        && usize::try_from(factor).is_ok_and(|factor| factor > brokers)
+    {
+        findings.block(
+            "P3",
+            name.clone(),
+            format!("topic {name} is to have {factor} replicas and the cluster has {brokers} broker(s): a worker would retry for a minute and die"),
+            "--replication-factor auto",
+        );
+    }
+}
+
+fn colliding(topic: &StorageTopic, observed: &Observed, findings: &mut Findings<'_>) {
+    let (role, name) = (topic.role, &topic.name);
     let colliding = observed
         .topic_names
         .iter()
@@ -62,42 +97,49 @@ fn missing(
             format!("another name: --{role}-topic NAME"),
         );
     }
-    if let Some(reason) = observed.create_refused.get(name) {
-        let automatic = observed.broker_settings.get("auto.create.topics.enable");
-        let automatic = if automatic.is_some_and(|v| v == "true") {
-            "; a worker would then get a topic that the broker makes by itself, with a delete policy"
-        } else {
-            ""
-        };
+}
+
+fn refused(
+    topic: &StorageTopic,
+    refusal: &TopicRefusal,
+    observed: &Observed,
+    findings: &mut Findings<'_>,
+) {
+    let (name, reason) = (&topic.name, &refusal.reason);
+    let remedy = refusal.remedy.clone();
+    if !refusal.is_permission {
         findings.block(
-            "P6",
+            "topic-refused",
             name.clone(),
-            format!("topic {name} does not exist and this principal may not create it: {reason}{automatic}"),
-            "let an administrator run: connectctl topics create --worker-config distributed.properties",
+            format!("topic {name} does not exist and would not be created: {reason}"),
+            remedy.unwrap_or_else(|| "correct the worker file".to_owned()),
         );
-    }
-    let Some(brokers) = evidence.brokers() else {
         return;
-    };
-    if usize::try_from(topic.replication_factor).is_ok_and(|factor| factor > brokers) {
-        findings.block(
-            "P3",
-            name.clone(),
-            format!(
-                "topic {name} is to have {} replicas and the cluster has {brokers} broker(s): a worker would retry for a minute and die",
-                topic.replication_factor
-            ),
-            "--replication-factor auto",
-        );
     }
+    let automatic = observed.broker_settings.get("auto.create.topics.enable");
+    let automatic = if automatic.is_some_and(|v| v == "true") {
+        "; a worker would then get a topic that the broker makes by itself, with a delete policy"
+    } else {
+        ""
+    };
+    let by_an_administrator =
+        "let an administrator run: connectctl topics create --worker-config distributed.properties";
+    findings.block(
+        "P6",
+        name.clone(),
+        format!(
+            "topic {name} does not exist and this principal may not create it: {reason}{automatic}"
+        ),
+        remedy.map_or_else(
+            || by_an_administrator.to_owned(),
+            |remedy| format!("{remedy}; or {by_an_administrator}"),
+        ),
+    );
 }
 
 /// Records without a live connector are from an earlier life of the topic: workers skip them.
 fn leftovers(evidence: &Evidence<'_>, observed: &Observed, findings: &mut Findings<'_>) {
-    let config = evidence.topics.iter().find(|t| t.role == "config");
-    let Some(name) = config.map(|t| &t.name) else {
-        return;
-    };
+    let name = &evidence.storage.config.name;
     let has_records = observed.topics.get(name).is_some_and(|t| t.has_records);
     if has_records && observed.stored_connectors.is_empty() {
         findings.warn(

@@ -66,18 +66,20 @@ fn file(file: &FileChange) -> Value {
 }
 
 fn topic(topic: &TopicPlan) -> Value {
+    let wanted = &topic.wanted;
     let (state, wrong): (_, &[String]) = match &topic.state {
         TopicState::Unknown => ("unknown", &[]),
         TopicState::Missing => ("missing", &[]),
+        TopicState::Hidden => ("hidden", &[]),
         TopicState::Right => ("right", &[]),
         TopicState::Wrong(what) => ("wrong", what),
     };
     json!({
-        "role": topic.role,
-        "name": topic.name,
-        "partitions": topic.partitions,
-        "replication_factor": topic.replication_factor,
-        "configs": topic.configs,
+        "role": wanted.role,
+        "name": wanted.name,
+        "partitions": wanted.partitions,
+        "replication_factor": wanted.replication_factor,
+        "configs": wanted.configs,
         "state": state,
         "wrong": wrong,
     })

@@ -95,7 +95,11 @@ fn state(state: FileState) -> &'static str {
 
 fn topics(plan: &Plan, page: &mut Page) {
     page.heading("Storage topics");
-    let width = plan.topics.iter().map(|t| t.name.chars().count()).max();
+    let width = plan
+        .topics
+        .iter()
+        .map(|t| t.wanted.name.chars().count())
+        .max();
     for topic in &plan.topics {
         page.line(format_args!(
             "{}",
@@ -112,17 +116,19 @@ fn topic_line(topic: &TopicPlan, width: usize) -> String {
     let state = match &topic.state {
         TopicState::Unknown => "not looked at".to_owned(),
         TopicState::Missing => "to create".to_owned(),
+        TopicState::Hidden => "not visible".to_owned(),
         TopicState::Right => "already right".to_owned(),
         TopicState::Wrong(what) => format!("wrong: {}", what.join("; ")),
     };
+    let wanted = &topic.wanted;
     let mut line = format!(
         "  {:<width$}  {:<6}  partitions {}, replicas {}",
-        topic.name,
-        topic.role,
-        or_default(topic.partitions.into()),
-        or_default(topic.replication_factor.into()),
+        wanted.name,
+        wanted.role.to_string(),
+        or_default(wanted.partitions.into()),
+        or_default(wanted.replication_factor.into()),
     );
-    for (key, value) in &topic.configs {
+    for (key, value) in &wanted.configs {
         write!(line, ", {key}={value}").expect("writing to a String never fails");
     }
     format!("{line}: {state}")

@@ -25,13 +25,13 @@ fn apply(plan: &Plan, cluster: &mut Observed, files: &mut BTreeMap<PathBuf, Vec<
         .filter(|t| t.state == TopicState::Missing)
     {
         let created = ObservedTopic {
-            partitions: usize::try_from(topic.partitions).expect("given"),
+            partitions: usize::try_from(topic.wanted.partitions).expect("given"),
             replication_factor: 3,
-            configs: topic.configs.clone(),
+            configs: topic.wanted.configs.clone(),
             has_records: false,
         };
-        cluster.topics.insert(topic.name.clone(), created);
-        cluster.topic_names.push(topic.name.clone());
+        cluster.topics.insert(topic.wanted.name.clone(), created);
+        cluster.topic_names.push(topic.wanted.name.clone());
     }
     for (offset, record) in (1_000..).zip(&plan.seed) {
         let stored = StoredOffset {
