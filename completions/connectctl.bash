@@ -165,7 +165,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__capture)
-            opts="-o -v -h -V --source-url --out --offsets --user --dry-run --output --color --show-secrets --timeout --verbose --help --version"
+            opts="-o -v -h -V --source-url --out --offsets --dry-run --output --user --cacert --cert --key --color --show-secrets --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -183,16 +183,28 @@ _connectctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -567,7 +579,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__migrate)
-            opts="-y -o -v -h -V --dry-run --offline --yes --out --output --accept --verify --source-url --source-stopped --offsets --no-offsets --rename --delete-old --group-id --config-topic --offset-topic --status-topic --replication-factor --set --initial-state --adopt --overwrite-offsets --url --user --color --show-secrets --timeout --verbose --help --version"
+            opts="-y -o -v -h -V --dry-run --offline --yes --out --output --accept --verify --source-url --source-stopped --offsets --no-offsets --rename --delete-old --group-id --config-topic --offset-topic --status-topic --replication-factor --set --initial-state --adopt --overwrite-offsets --url --user --cacert --cert --key --color --show-secrets --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -638,6 +650,18 @@ _connectctl() {
                     return 0
                     ;;
                 --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -88,9 +88,12 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand man" -s V -l versi
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l source-url -d 'REST URL of the running standalone worker' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l out -d 'Folder to save to' -r -F
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l offsets -d 'The worker\'s offsets file, where it can be reached: its bytes are exact, those from REST may not be knowable' -r -F
-complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l user -d 'User for basic authentication' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -s o -l output -d 'Format of the report on stdout' -r -f -a "text\t''
 json\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l user -d 'User for basic authentication; a URL of the form https://NAME:PASSWORD@HOST goes before it' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l cacert -d 'Trust the certificate authorities in this PEM file, and no others, for https:// URLs' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l cert -d 'Client certificate in PEM, where workers ask for one; the file may hold the key too' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l key -d 'Private key of --cert, PEM in PKCS#8' -r -F
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -118,7 +121,10 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l initia
 paused\t''
 stopped\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l url -d 'Register on the running Connect cluster at this URL; repeat it for more workers of the same cluster' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l user -d 'User for basic authentication' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l user -d 'User for basic authentication; a URL of the form https://NAME:PASSWORD@HOST goes before it' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l cacert -d 'Trust the certificate authorities in this PEM file, and no others, for https:// URLs' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l cert -d 'Client certificate in PEM, where workers ask for one; the file may hold the key too' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l key -d 'Private key of --cert, PEM in PKCS#8' -r -F
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -335,6 +335,7 @@ fn observed(cluster: &Cluster) -> Observed {
         source_cluster_id: cluster.source_cluster_id.clone(),
         source_answers: cluster.source_answers.clone(),
         source_rest_gone: cluster.source_rest_gone,
+        source_unclear: Vec::new(),
     }
 }
 

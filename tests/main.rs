@@ -1,6 +1,7 @@
 //! The one integration binary.
 
 mod architecture;
+mod cli_capture;
 mod cli_config;
 mod cli_help;
 mod cli_migrate;

@@ -8,11 +8,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::args::{Global, ReportFormat};
-use super::connect::{file_failed, with_hint};
+use super::connect::{file_failed, rest_failed};
 use super::error::{CliError, Kind, Outcome};
 use super::output::Ui;
+use super::rest::RestFlags;
 use super::runtime;
-use crate::io::connect_rest::{ConnectRest, RestSettings};
 use crate::io::{files, standalone};
 use crate::model::offset_file::{self, OffsetEntry};
 use crate::model::offset_key::{OffsetKey, key_from_rest};
@@ -35,20 +35,14 @@ pub struct Capture {
     /// The worker's offsets file, where it can be reached: its bytes are exact, those from REST may not be knowable
     #[arg(long, value_name = "FILE")]
     pub offsets: Option<PathBuf>,
-    /// User for basic authentication
-    #[arg(
-        long,
-        value_name = "NAME:PASSWORD",
-        env = "CONNECTCTL_USER",
-        hide_env_values = true
-    )]
-    pub user: Option<String>,
     /// Read and check everything, and write nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Format of the report on stdout
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
     pub output: ReportFormat,
+    #[command(flatten)]
+    pub rest: RestFlags,
 }
 
 /// What was captured, and what could not be.
@@ -86,13 +80,8 @@ pub(super) fn run(ui: &Ui, global: &Global, args: &Capture) -> Result<Outcome, C
 }
 
 async fn capture(global: &Global, args: &Capture) -> Result<Captured, CliError> {
-    let rest = ConnectRest::new(RestSettings {
-        urls: vec![args.source_url.clone()],
-        user: args.user.clone(),
-        tls: None,
-        timeout: global.timeout,
-    })
-    .map_err(rest_failed)?;
+    let url = std::slice::from_ref(&args.source_url);
+    let rest = args.rest.client(url, None, global.timeout)?;
     let worker = standalone::inventory(&rest).await.map_err(rest_failed)?;
     match &args.offsets {
         Some(path) => from_file(worker, path),
@@ -293,9 +282,4 @@ fn say(
     }
     ui.note(&format!("next, once the process is stopped: {next}"));
     Ok(())
-}
-
-fn rest_failed(error: crate::io::connect_rest::RestError) -> CliError {
-    let hint = error.hint();
-    with_hint(CliError::new(Kind::Failed, error), hint)
 }

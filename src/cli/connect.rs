@@ -7,11 +7,11 @@ use anyhow::anyhow;
 
 use super::args::Connection;
 use super::error::{CliError, Kind};
-use crate::io::connect_rest::RestError;
+use crate::io::connect_rest::{RestError, RestErrorKind};
 use crate::io::files::{self, FileError, LARGEST_CONFIG};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
-use crate::io::kafka::settings::ClientSettings;
+use crate::io::kafka::settings::{ClientSettings, SettingsError};
 use crate::io::providers;
 use crate::model::properties::{Document, Properties};
 use crate::model::worker_config::{StorageTopics, WorkerConfigError};
@@ -158,6 +158,16 @@ pub fn kafka_failed(error: KafkaError) -> CliError {
 
 /// Returns a failure of a REST call, with what to do about it.
 pub fn rest_failed(error: RestError) -> CliError {
+    let kind = match error.kind {
+        RestErrorKind::BadUrl(_) | RestErrorKind::BadUser => Kind::Usage,
+        _ => Kind::Failed,
+    };
+    let hint = error.hint();
+    with_hint(CliError::new(kind, error), hint)
+}
+
+/// Returns a client setting that cannot be used, with what to do about it.
+pub fn settings_failed(error: SettingsError) -> CliError {
     let hint = error.hint();
     with_hint(CliError::new(Kind::Failed, error), hint)
 }

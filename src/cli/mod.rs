@@ -11,6 +11,7 @@ mod man;
 mod migrate;
 mod offsets;
 mod output;
+pub mod rest;
 pub mod runtime;
 pub mod table;
 mod topics;
@@ -23,6 +24,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub use args::{Connection, Format, Global, ReportFormat};
 pub use error::{CliError, Kind, Outcome};
 pub use output::Ui;
+pub use rest::RestFlags;
 
 /// The contract of `docs/exit-codes.md`, for the help and the manual.
 const EXIT_CODES: &str = "\

@@ -3,7 +3,6 @@
 //! Nothing here accepts a certificate unseen: `ssl.endpoint.identification.algorithm=` (empty) drops the comparison of host
 //! names, as it does in the worker's own REST client, and the chain is checked all the same.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::io::kafka::config::Config;
@@ -19,30 +18,42 @@ pub fn of_worker(properties: &Properties) -> Result<Arc<rustls::ClientConfig>, S
     tls::client_config(&Config::with_prefix(properties, prefix)?)
 }
 
-/// Returns what these URLs need: nothing where none of them is HTTPS, else what [`of_worker`] returns.
-pub fn for_urls(
-    urls: &[String],
-    worker: &Properties,
-) -> Result<Option<Arc<rustls::ClientConfig>>, SettingsError> {
-    let encrypted = |url: &String| {
-        url.get(..8)
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
-    };
-    urls.iter()
-        .any(encrypted)
-        .then(|| of_worker(worker))
-        .transpose()
+/// PEM text for the client side of TLS; every part may be absent.
+#[derive(Default)]
+pub struct ClientPem {
+    /// Certificates of the authorities to trust, and no others; `None`: the system's.
+    pub authorities: Option<String>,
+    /// The client's own certificate with its chain.
+    pub certificate: Option<String>,
+    /// Its private key in PKCS#8; `None`: it stands in `certificate`.
+    pub key: Option<String>,
 }
 
-/// Returns a configuration that trusts the certificates of a PEM file and nothing else.
-pub fn of_authorities(file: &Path) -> Result<Arc<rustls::ClientConfig>, SettingsError> {
-    let settings = [
-        ("ssl.truststore.type", "PEM".to_owned()),
-        (
-            "ssl.truststore.location",
-            file.to_string_lossy().into_owned(),
-        ),
-    ];
-    let properties = settings.map(|(key, value)| (key.to_owned(), value));
-    tls::client_config(&Config::literal(properties.into_iter().collect(), ""))
+/// Key material stays out of debug output.
+impl std::fmt::Debug for ClientPem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientPem").finish_non_exhaustive()
+    }
+}
+
+/// The setting that an error about [`ClientPem::authorities`] names.
+pub const AUTHORITIES: &str = "ssl.truststore.certificates";
+
+/// Returns a configuration that trusts these authorities and shows this certificate.
+///
+/// An error is a [`SettingsError::Inline`] of [`AUTHORITIES`], or of a key store setting for certificate and key.
+pub fn of_pem(client: ClientPem) -> Result<Arc<rustls::ClientConfig>, SettingsError> {
+    let mut properties = Properties::new();
+    let mut set = |key: &str, value: String| properties.insert(key.to_owned(), value);
+    if let Some(text) = client.authorities {
+        set("ssl.truststore.type", "PEM".to_owned());
+        set(AUTHORITIES, text);
+    }
+    if let Some(certificate) = client.certificate {
+        set("ssl.keystore.type", "PEM".to_owned());
+        let key = client.key.unwrap_or_else(|| certificate.clone());
+        set("ssl.keystore.key", key);
+        set("ssl.keystore.certificate.chain", certificate);
+    }
+    tls::client_config(&Config::literal(properties, ""))
 }

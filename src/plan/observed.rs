@@ -37,8 +37,10 @@ pub struct Observed {
     pub source_cluster_id: Option<String>,
     /// A worker answered on the standalone file's REST listener and runs connectors of this plan: their names.
     pub source_answers: Option<Vec<String>>,
-    /// The listener of the standalone file (or every `--source-url`) was tried and no worker of this deployment answered.
+    /// The listener of the standalone file (or every `--source-url`) was tried; nothing listens there, or somebody else.
     pub source_rest_gone: bool,
+    /// Why a listener that was tried tells nothing: it wants another user, or cannot be reached from here.
+    pub source_unclear: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

@@ -112,7 +112,12 @@ fn silence(
     to_move: &[&Moving<'_>],
 ) -> Result<String, String> {
     if !observed.source_rest_gone {
-        return Err("the standalone worker's REST listener was not found closed".to_owned());
+        let why = &observed.source_unclear;
+        let why = why.first().map(|why| format!(": {why}"));
+        return Err(format!(
+            "the standalone worker's REST listener was not found closed{}",
+            why.unwrap_or_default()
+        ));
     }
     let mut proof = vec!["REST is gone".to_owned()];
     if to_move.iter().any(|m| !m.is_source()) {

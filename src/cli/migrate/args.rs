@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::cli::args::ReportFormat;
+use crate::cli::rest::RestFlags;
 use crate::model::connector_config::TargetState;
 use crate::plan::{Choices, Rename, ReplicationFactor};
 
@@ -114,14 +115,8 @@ pub struct Rest {
     /// Register on the running Connect cluster at this URL; repeat it for more workers of the same cluster
     #[arg(long, value_name = "URL")]
     pub url: Vec<String>,
-    /// User for basic authentication
-    #[arg(
-        long,
-        value_name = "NAME:PASSWORD",
-        env = "CONNECTCTL_USER",
-        hide_env_values = true
-    )]
-    pub user: Option<String>,
+    #[command(flatten)]
+    pub flags: RestFlags,
 }
 
 /// `--verify`.

@@ -6,15 +6,13 @@ use std::time::Duration;
 use anyhow::anyhow;
 
 use super::Session;
-use super::read::{self, Inputs, rest_failed, settings_failed};
-use crate::cli::connect::with_hint;
+use super::read::{self, Inputs};
+use crate::cli::connect::{kafka_failed, rest_failed, settings_failed, with_hint};
 use crate::cli::error::{CliError, Kind};
-use crate::io::connect_rest::{ConnectRest, RestSettings};
+use crate::io::connect_rest::ConnectRest;
 use crate::io::kafka::cluster::Cluster;
-use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::settings::ClientSettings;
 use crate::io::observe::{self, SourceWorker};
-use crate::io::rest_tls;
 use crate::model::properties::Properties;
 use crate::plan::{self, Choices, Observed, Plan, PlanError};
 
@@ -76,18 +74,11 @@ async fn connect(
     choices: &Choices,
 ) -> Result<Reach, CliError> {
     let settings = client_settings(&draft.worker, session.global.timeout)?;
-    let rest = if choices.register_on.is_empty() {
-        None
-    } else {
-        let settings = RestSettings {
-            urls: choices.register_on.clone(),
-            user: session.args.rest.user.clone(),
-            tls: rest_tls::for_urls(&choices.register_on, &draft.worker)
-                .map_err(settings_failed)?,
-            timeout: session.global.timeout,
-        };
-        Some(ConnectRest::new(settings).map_err(rest_failed)?)
-    };
+    let urls = &choices.register_on;
+    let flags = &session.args.rest.flags;
+    let rest = (!urls.is_empty())
+        .then(|| flags.client(urls, Some(&draft.worker), session.global.timeout))
+        .transpose()?;
     Ok(Reach {
         cluster: Cluster::connect(settings).await.map_err(kafka_failed)?,
         rest,
@@ -114,9 +105,9 @@ fn source_worker(
         .then(|| client_settings(&standalone, session.global.timeout))
         .transpose()?;
     Ok(SourceWorker {
-        tls: rest_tls::for_urls(&urls, &standalone).map_err(settings_failed)?,
+        tls: session.args.rest.flags.tls(&urls, Some(&standalone))?,
         urls,
-        user: session.args.rest.user.clone(),
+        user: session.args.rest.flags.user.clone(),
         connectors: draft
             .connectors
             .iter()
@@ -161,11 +152,6 @@ fn is_older(version: &str, than: (u32, u32)) -> bool {
         (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < than,
         _ => false,
     }
-}
-
-pub(super) fn kafka_failed(error: KafkaError) -> CliError {
-    let hint = error.hint();
-    with_hint(CliError::new(Kind::Failed, error), hint)
 }
 
 /// Inputs that do not add up are wrong usage, except where a file's contents are at fault.

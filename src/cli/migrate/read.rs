@@ -7,12 +7,10 @@ use anyhow::anyhow;
 use serde::Serialize;
 
 use super::args::Migrate;
-use crate::cli::connect::{file_failed, with_hint};
+use crate::cli::connect::{file_failed, rest_failed};
 use crate::cli::error::{CliError, Kind};
-use crate::io::connect_rest::{ConnectRest, RestError, RestSettings};
 use crate::io::files::{self, InputFile};
-use crate::io::kafka::settings::SettingsError;
-use crate::io::{rest_tls, standalone};
+use crate::io::standalone;
 use crate::model::connector_config::{self, ConnectorConfig};
 use crate::model::offset_file;
 use crate::model::properties::{Document, Properties};
@@ -187,13 +185,8 @@ async fn running(
 ) -> Result<Option<RunningWorker>, CliError> {
     let mut found = None;
     for url in &args.source.source_url {
-        let rest = ConnectRest::new(RestSettings {
-            urls: vec![url.clone()],
-            user: args.rest.user.clone(),
-            tls: rest_tls::for_urls(&args.source.source_url, worker).map_err(settings_failed)?,
-            timeout,
-        })
-        .map_err(rest_failed)?;
+        let url = std::slice::from_ref(url);
+        let rest = args.rest.flags.client(url, Some(worker), timeout)?;
         let worker = standalone::inventory(&rest).await.map_err(|error| {
             rest_failed(error).hint(
                 "if the standalone worker is stopped by now, leave --source-url away and give its connector files, or those that `connectctl capture` saved",
@@ -232,23 +225,6 @@ fn only_running(running: Option<&RunningWorker>, known: &[Connector]) -> Vec<Con
             sha256: None,
         })
         .collect()
-}
-
-/// Returns a REST failure with its hint.
-/// A client setting of the worker file that cannot be used.
-pub(super) fn settings_failed(error: SettingsError) -> CliError {
-    let hint = error.hint();
-    with_hint(CliError::new(Kind::Failed, error), hint)
-}
-
-pub(super) fn rest_failed(error: RestError) -> CliError {
-    let kind = match error.kind {
-        crate::io::connect_rest::RestErrorKind::BadUrl(_)
-        | crate::io::connect_rest::RestErrorKind::BadUser => Kind::Usage,
-        _ => Kind::Failed,
-    };
-    let hint = error.hint();
-    with_hint(CliError::new(kind, error), hint)
 }
 
 fn read_file(role: Role, file: &InputFile) -> ReadFile {

@@ -3,13 +3,15 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use reqwest::{Client, Method, Response, Url};
+use reqwest::{Client, Method, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::RestSettings;
 use super::error::{RestError, RestErrorKind};
+use crate::io::kafka::error::TlsFault;
+use crate::io::kafka::verifier;
 use crate::model::rest::{error_message, is_transient};
 
 /// The workers of one cluster.
@@ -78,7 +80,7 @@ impl Endpoint {
         serde_json::from_slice(&body).map_err(|e| RestError {
             method: "GET".into(),
             url,
-            kind: RestErrorKind::Malformed(e.to_string()),
+            kind: RestErrorKind::Malformed(unlike(&e)),
         })
     }
 
@@ -172,22 +174,78 @@ impl Endpoint {
                 .header("Content-Type", "application/json")
                 .body(body.to_vec());
         }
-        let exchange = async {
-            let response: Response = request.send().await?;
-            let status = response.status();
-            Ok::<_, reqwest::Error>((status, response.bytes().await?))
-        };
         tracing::debug!(%method, %url, "request");
-        match tokio::time::timeout_at(deadline, exchange).await {
-            Err(_elapsed) => Err(fail(RestErrorKind::Timeout(self.timeout))),
-            Ok(Err(error)) => Err(fail(classified(&error, self.timeout))),
-            Ok(Ok((status, body))) if status.is_success() => Ok((url.to_string(), body.to_vec())),
-            Ok(Ok((status, body))) => Err(fail(RestErrorKind::Status {
+        let (status, location, body) =
+            match tokio::time::timeout_at(deadline, exchange(request)).await {
+                Err(_elapsed) => return Err(fail(RestErrorKind::Timeout(self.timeout))),
+                Ok(Err(Broken::Http(error))) => {
+                    return Err(fail(classified(&error, self.timeout)));
+                }
+                Ok(Err(Broken::TooLarge)) => return Err(fail(RestErrorKind::TooLarge(LARGEST))),
+                Ok(Ok(answer)) => answer,
+            };
+        if status.is_success() {
+            return Ok((url.to_string(), body));
+        }
+        Err(fail(match location {
+            Some(location) if status.is_redirection() => RestErrorKind::Redirect {
+                status: status.as_u16(),
+                location: shown_location(&url, &location),
+            },
+            _ => RestErrorKind::Status {
                 status: status.as_u16(),
                 message: error_message(&body),
-            })),
-        }
+            },
+        }))
     }
+}
+
+/// Bytes of the largest answer that is read: 10,000 connectors with large configurations are a fifth of it.
+const LARGEST: usize = 256 << 20;
+
+/// Why an exchange did not come to an answer.
+enum Broken {
+    Http(reqwest::Error),
+    TooLarge,
+}
+
+/// Sends a request, and returns status, `Location` and body of the answer.
+async fn exchange(
+    request: reqwest::RequestBuilder,
+) -> Result<(StatusCode, Option<String>, Vec<u8>), Broken> {
+    let mut response = request.send().await.map_err(Broken::Http)?;
+    let location = response.headers().get(reqwest::header::LOCATION);
+    let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(Broken::Http)? {
+        if body.len() + chunk.len() > LARGEST {
+            return Err(Broken::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((response.status(), location, body))
+}
+
+/// Returns where a redirect leads, without userinfo and query, which may hold a token.
+fn shown_location(asked: &Url, location: &str) -> String {
+    let Ok(mut to) = asked.join(location) else {
+        return "something that is not a URL".to_owned();
+    };
+    to.set_query(None);
+    to.set_fragment(None);
+    without_userinfo(to.as_str())
+}
+
+/// Says why JSON is not what was asked for, without its values: they may be secrets.
+fn unlike(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let missing = text.starts_with("missing field `");
+    let what = match error.classify() {
+        serde_json::error::Category::Data if missing => return text,
+        serde_json::error::Category::Data => "JSON of another shape",
+        _ => "no JSON",
+    };
+    format!("{what}, at line {} column {}", error.line(), error.column())
 }
 
 impl Worker {
@@ -212,7 +270,7 @@ impl Worker {
         }
         Ok(Self {
             base,
-            user: user.cloned().or(own),
+            user: own.or(user.cloned()),
         })
     }
 }
@@ -264,7 +322,10 @@ fn failed_setup(workers: &[Worker], detail: String) -> RestError {
         url: workers
             .first()
             .map_or_else(String::new, |w| w.base.to_string()),
-        kind: RestErrorKind::Tls(detail),
+        kind: RestErrorKind::Tls {
+            fault: TlsFault::Other,
+            reason: detail,
+        },
     }
 }
 
@@ -286,33 +347,58 @@ fn system_tls(https: bool) -> Result<rustls::ClientConfig, String> {
 
 /// Finds the reason in the chain of causes that reqwest and hyper build.
 fn classified(error: &reqwest::Error, timeout: Duration) -> RestErrorKind {
+    let encrypted = error.url().is_some_and(|url| url.scheme() == "https");
     let mut deepest = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            match io.kind() {
-                std::io::ErrorKind::ConnectionRefused => return RestErrorKind::Refused,
-                std::io::ErrorKind::TimedOut => return RestErrorKind::Timeout(timeout),
-                _ => {}
+        match inner
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind)
+        {
+            Some(std::io::ErrorKind::ConnectionRefused) => return RestErrorKind::Refused,
+            Some(std::io::ErrorKind::TimedOut) => return RestErrorKind::Timeout(timeout),
+            Some(std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset)
+                if encrypted && error.is_connect() =>
+            {
+                return RestErrorKind::Tls {
+                    fault: TlsFault::PlainPort,
+                    reason: "it hung up instead of answering in TLS".to_owned(),
+                };
             }
-            if let Some(tls) = io.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
-                return RestErrorKind::Tls(tls.to_string());
-            }
+            _ => {}
         }
         if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-            return RestErrorKind::Tls(tls.to_string());
+            return tls_failed(tls);
         }
         deepest = inner.to_string();
         if deepest.contains("dns error") || deepest.contains("failed to lookup address") {
             return RestErrorKind::UnknownHost;
         }
-        cause = inner.source();
+        cause = cause_of(inner);
     }
     if error.is_connect() {
         RestErrorKind::Unreachable(deepest)
     } else {
-        RestErrorKind::Malformed(deepest)
+        RestErrorKind::NotHttp(deepest)
     }
+}
+
+/// An I/O error that wraps another error has that error's source as its own; what is wanted is the wrapped one.
+fn cause_of<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a (dyn std::error::Error + 'static)> {
+    let wrapped = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    match wrapped {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+fn tls_failed(error: &rustls::Error) -> RestErrorKind {
+    let (fault, reason) = verifier::explained_to(error, "worker");
+    RestErrorKind::Tls { fault, reason }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::io::kafka::error::TlsFault;
+
 /// A call that failed. The URL is shown without userinfo.
 #[derive(Debug, thiserror::Error)]
 #[error("{method} {url}: {kind}")]
@@ -24,12 +26,20 @@ pub enum RestErrorKind {
     Refused,
     #[error("no answer within {0:?}")]
     Timeout(Duration),
-    #[error("TLS: {0}")]
-    Tls(String),
+    #[error("no TLS session: {reason}")]
+    Tls { fault: TlsFault, reason: String },
     #[error("cannot be reached: {0}")]
     Unreachable(String),
     #[error("answered {status}: {message}")]
     Status { status: u16, message: String },
+    /// Not followed: the credentials would go along. `location` is without userinfo and query.
+    #[error("answered {status}: it redirects to {location}")]
+    Redirect { status: u16, location: String },
+    #[error("did not answer in HTTP: {0}")]
+    NotHttp(String),
+    /// Bytes.
+    #[error("answered with more than {0} bytes")]
+    TooLarge(usize),
     #[error("answered something that is not Connect's REST API: {0}")]
     Malformed(String),
 }
@@ -50,7 +60,7 @@ impl RestError {
             RestErrorKind::UnknownHost
                 | RestErrorKind::Refused
                 | RestErrorKind::Unreachable(_)
-                | RestErrorKind::Tls(_)
+                | RestErrorKind::Tls { .. }
         )
     }
 
@@ -64,15 +74,37 @@ impl RestError {
                 "is the worker running, and is this the port of its `listeners`?".into()
             }
             RestErrorKind::Timeout(_) => "give it longer with --timeout 2m".into(),
-            RestErrorKind::Tls(_) => {
-                "is the listener HTTPS, and is its certificate signed by an authority this machine trusts?"
+            RestErrorKind::Tls { fault, .. } => return tls_hint(*fault).map(str::to_owned),
+            RestErrorKind::NotHttp(_) if self.url.starts_with("http://") => {
+                "is this a TLS port? Then write https://, and --cacert FILE for an authority of your own"
                     .into()
+            }
+            RestErrorKind::Redirect { .. } => {
+                "redirects are not followed: give the URL of the worker itself".into()
             }
             RestErrorKind::Status { status: 401 | 403, .. } => {
                 "give the user with --user NAME:PASSWORD".into()
             }
-            RestErrorKind::Malformed(_) => "is this the port of a Connect worker?".into(),
+            RestErrorKind::Malformed(_)
+            | RestErrorKind::NotHttp(_)
+            | RestErrorKind::TooLarge(_) => "is this the port of a Connect worker?".into(),
             RestErrorKind::Unreachable(_) | RestErrorKind::Status { .. } => return None,
         })
+    }
+}
+
+fn tls_hint(fault: TlsFault) -> Option<&'static str> {
+    match fault {
+        TlsFault::UntrustedCertificate => {
+            Some("give the certificate of the authority that signed it: --cacert FILE")
+        }
+        TlsFault::HostNameMismatch => {
+            Some("write the host name that the certificate is made out to into the URL")
+        }
+        TlsFault::PlainPort => Some("is the listener plain HTTP? Then write http://"),
+        TlsFault::ClientCertificate => {
+            Some("the worker wants a client certificate that it trusts: --cert FILE and --key FILE")
+        }
+        TlsFault::Other => None,
     }
 }

@@ -22,7 +22,7 @@ pub use error::{RestError, RestErrorKind};
 pub struct RestSettings {
     /// Workers of one cluster; the next one is tried when one cannot be reached.
     pub urls: Vec<String>,
-    /// `NAME:PASSWORD` for basic authentication; userinfo of a URL stands in for it.
+    /// `NAME:PASSWORD` for basic authentication, for URLs without userinfo of their own.
     pub user: Option<String>,
     /// `None`: the system's certificates.
     pub tls: Option<Arc<rustls::ClientConfig>>,

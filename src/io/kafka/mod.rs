@@ -26,6 +26,6 @@ mod seed_partition;
 pub(in crate::io) mod tls;
 mod token_endpoint;
 mod unsecured;
-mod verifier;
+pub(in crate::io) mod verifier;
 mod versions;
 mod wire;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::io::kafka::config::Config;
-use crate::io::kafka::keystore::StoreError;
+pub use crate::io::kafka::keystore::StoreError;
 use crate::io::kafka::security::Security;
 use crate::io::providers::ProviderError;
 use crate::model::jaas::JaasError;

@@ -32,11 +32,11 @@ pub(super) struct BrokerVerifier {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unsupported {
     #[error(
-        "the broker's certificate is of X.509 version {0}, only version 3 is supported; issue it again with a subjectAltName"
+        "is of X.509 version {0}, only version 3 is supported; issue it again with a subjectAltName"
     )]
     Version(u32),
     #[error(
-        "the broker's certificate has no subjectAltName, only the common name {common_name}, and host names are no longer compared with common names; issue it again with a subjectAltName, or set ssl.endpoint.identification.algorithm= (empty)"
+        "has no subjectAltName, only the common name {common_name}, and host names are no longer compared with common names; issue it again with a subjectAltName, or set ssl.endpoint.identification.algorithm= (empty)"
     )]
     CommonNameOnly { common_name: String },
 }
@@ -146,16 +146,26 @@ fn check_validity(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(),
 /// Returns what went wrong in TLS, for people, if that is what an I/O error is about.
 pub(super) fn explained(error: &std::io::Error) -> Option<(TlsFault, String)> {
     let error = error.get_ref()?.downcast_ref::<Error>()?;
-    let plain = |fault, text: &str| Some((fault, text.to_owned()));
+    Some(explained_to(error, "broker"))
+}
+
+/// Returns what went wrong in TLS, for people; `peer` is what the other side is called.
+pub(in crate::io) fn explained_to(error: &Error, peer: &str) -> (TlsFault, String) {
     match error {
-        Error::InvalidCertificate(reason) => Some(certificate_fault(reason)),
-        Error::InvalidMessage(_) => plain(TlsFault::PlainPort, "the answer is not TLS"),
-        Error::AlertReceived(alert) => Some(alert_fault(*alert)),
-        Error::PeerIncompatible(reason) => Some((
+        Error::InvalidCertificate(reason) => {
+            let (fault, reason) = certificate_fault(reason);
+            (fault, format!("the {peer}'s certificate {reason}"))
+        }
+        Error::InvalidMessage(_) => (TlsFault::PlainPort, "the answer is not TLS".to_owned()),
+        Error::AlertReceived(alert) => (
+            alert_fault(*alert),
+            format!("the {peer} ended it with the alert {alert:?}"),
+        ),
+        Error::PeerIncompatible(reason) => (
             TlsFault::Other,
-            format!("the broker and ssl.enabled.protocols have nothing in common ({reason:?})"),
-        )),
-        other => Some((TlsFault::Other, other.to_string())),
+            format!("the {peer} and ssl.enabled.protocols have nothing in common ({reason:?})"),
+        ),
+        other => (TlsFault::Other, other.to_string()),
     }
 }
 
@@ -172,6 +182,7 @@ pub(super) fn explained_handshake(error: &std::io::Error) -> (TlsFault, String) 
     }
 }
 
+/// Returns what is said of the certificate, to be put after its name.
 fn certificate_fault(reason: &CertificateError) -> (TlsFault, String) {
     let untrusted = |text: &str| (TlsFault::UntrustedCertificate, text.to_owned());
     match reason {
@@ -181,7 +192,7 @@ fn certificate_fault(reason: &CertificateError) -> (TlsFault, String) {
         } => (
             TlsFault::HostNameMismatch,
             format!(
-                "the broker's certificate is made out to {}, not to {}",
+                "is made out to {}, not to {}",
                 presented
                     .iter()
                     .map(|name| name_of(name))
@@ -192,29 +203,22 @@ fn certificate_fault(reason: &CertificateError) -> (TlsFault, String) {
         ),
         CertificateError::NotValidForName => (
             TlsFault::HostNameMismatch,
-            "the broker's certificate is made out to another host".to_owned(),
+            "is made out to another host".to_owned(),
         ),
         CertificateError::UnknownIssuer => {
-            untrusted("the broker's certificate is not signed by an authority in the trust store")
+            untrusted("is not signed by an authority in the trust store")
         }
-        CertificateError::BadSignature => {
-            untrusted("the broker's certificate is not signed by the authority that it names")
+        CertificateError::BadSignature => untrusted("is not signed by the authority that it names"),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            (TlsFault::Other, "has expired".to_owned())
         }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
-            TlsFault::Other,
-            "the broker's certificate has expired".to_owned(),
-        ),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
-            TlsFault::Other,
-            "the broker's certificate is not valid yet".to_owned(),
-        ),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            (TlsFault::Other, "is not valid yet".to_owned())
+        }
         CertificateError::Other(OtherError(own)) if own.is::<Unsupported>() => {
             (TlsFault::Other, own.to_string())
         }
-        other => (
-            TlsFault::Other,
-            format!("the broker's certificate is refused: {other}"),
-        ),
+        other => (TlsFault::Other, format!("is refused: {other}")),
     }
 }
 
@@ -223,8 +227,7 @@ fn name_of(shown: &str) -> &str {
     shown.split('"').nth(1).unwrap_or(shown)
 }
 
-fn alert_fault(alert: AlertDescription) -> (TlsFault, String) {
-    let said = format!("the broker ended it with the alert {alert:?}");
+fn alert_fault(alert: AlertDescription) -> TlsFault {
     match alert {
         AlertDescription::BadCertificate
         | AlertDescription::CertificateRequired
@@ -233,7 +236,7 @@ fn alert_fault(alert: AlertDescription) -> (TlsFault, String) {
         | AlertDescription::CertificateRevoked
         | AlertDescription::UnsupportedCertificate
         | AlertDescription::UnknownCA
-        | AlertDescription::AccessDenied => (TlsFault::ClientCertificate, said),
-        _ => (TlsFault::Other, said),
+        | AlertDescription::AccessDenied => TlsFault::ClientCertificate,
+        _ => TlsFault::Other,
     }
 }

@@ -12,7 +12,7 @@ use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::plan::{Observed, Plan};
 
-pub use source::{SourceWorker, listener_urls};
+pub use source::{SourceWorker, Whereabouts, listener_urls};
 pub use stores::{latest_offsets, stored_connector_names};
 
 /// Settings of a broker that findings need.
@@ -46,9 +46,10 @@ pub async fn observe(
     topics::observe(cluster, draft, &mut observed).await?;
     groups::observe(cluster, draft, &mut observed).await?;
     stores::observe(cluster, draft, &mut observed).await?;
-    let answered = source.answers().await;
-    observed.source_rest_gone = answered.is_none();
-    observed.source_answers = answered;
+    let found = source.whereabouts().await;
+    observed.source_rest_gone = found.running.is_empty() && found.unclear.is_empty();
+    observed.source_answers = (!found.running.is_empty()).then_some(found.running);
+    observed.source_unclear = found.unclear;
     Ok(observed)
 }
 

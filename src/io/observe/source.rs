@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::io::connect_rest::{ConnectRest, RestSettings};
+use crate::io::connect_rest::{ConnectRest, RestError, RestErrorKind, RestSettings};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::settings::ClientSettings;
@@ -24,19 +24,35 @@ pub struct SourceWorker {
     pub kafka: Option<ClientSettings>,
 }
 
+/// What the listeners of the standalone worker told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// This plan's connectors that some worker there runs, sorted.
+    pub running: Vec<String>,
+    /// Why a URL tells nothing: it wants another user, speaks another protocol, or cannot be reached from here.
+    pub unclear: Vec<String>,
+}
+
 impl SourceWorker {
-    /// Returns the names of this plan's connectors that some worker runs; `None` when no worker that runs any answers.
-    ///
-    /// A listener that answers may be anybody's, so only the names count.
-    pub async fn answers(&self) -> Option<Vec<String>> {
-        let mut running = Vec::new();
-        for url in &self.urls {
-            running.extend(self.names_at(url).await);
+    /// Asks every URL. A listener that answers may be anybody's, so only the names count.
+    pub async fn whereabouts(&self) -> Whereabouts {
+        let mut found = Whereabouts::default();
+        if self.urls.is_empty() {
+            let none = "the worker file has no HTTP listener to look at";
+            found.unclear.push(none.to_owned());
         }
-        running.retain(|name| self.connectors.contains(name));
-        running.sort();
-        running.dedup();
-        (!running.is_empty()).then_some(running)
+        for url in &self.urls {
+            match self.names_at(url).await {
+                Ok(names) => found.running.extend(names),
+                // Nothing listens there: this is how a stopped worker looks.
+                Err(error) if matches!(error.kind, RestErrorKind::Refused) => {}
+                Err(error) => found.unclear.push(error.to_string()),
+            }
+        }
+        found.running.retain(|name| self.connectors.contains(name));
+        found.running.sort();
+        found.running.dedup();
+        found
     }
 
     /// Returns the id of the standalone worker's Kafka cluster, when it may be another one.
@@ -48,24 +64,14 @@ impl SourceWorker {
         Ok(cluster.describe().await?.cluster_id)
     }
 
-    async fn names_at(&self, url: &str) -> Vec<String> {
+    async fn names_at(&self, url: &str) -> Result<Vec<String>, RestError> {
         let settings = RestSettings {
             urls: vec![url.to_owned()],
             user: self.user.clone(),
             tls: self.tls.clone(),
             timeout: LOOK,
         };
-        let asked = match ConnectRest::new(settings) {
-            Ok(rest) => rest.names().await,
-            Err(error) => Err(error),
-        };
-        match asked {
-            Ok(names) => names,
-            Err(error) => {
-                tracing::debug!(%error, "no standalone worker seen");
-                Vec::new()
-            }
-        }
+        ConnectRest::new(settings)?.names().await
     }
 }
 
