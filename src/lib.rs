@@ -5,6 +5,7 @@
 //! * [`model`]: what files, storage records and REST bodies say. Pure.
 //! * [`protocol`]: bytes that the kafka-protocol crate does not cover. Pure.
 //! * [`plan`]: what must change, as a finished value. Pure.
+//! * [`worker`]: a distributed worker as machines without clock and socket. Pure.
 //! * [`io`]: the only place with sockets, files, clocks and processes.
 //! * [`cli`]: what was typed, what is said.
 //!
@@ -15,3 +16,4 @@ pub mod io;
 pub mod model;
 pub mod plan;
 pub mod protocol;
+pub mod worker;

@@ -7,12 +7,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &["model"]),
     ("protocol", &["protocol"]),
     ("plan", &["plan", "model", "protocol::partitioner"]),
-    ("io", &["io", "plan", "model", "protocol"]),
-    ("cli", &["cli", "io", "plan", "model", "protocol"]),
+    ("worker", &["worker", "model", "protocol"]),
+    ("io", &["io", "worker", "plan", "model", "protocol"]),
+    ("cli", &["cli", "io", "worker", "plan", "model", "protocol"]),
 ];
 
 /// Modules without a socket, a file, a clock, a thread, `async` or printing.
-const PURE: &[&str] = &["model", "protocol", "plan"];
+const PURE: &[&str] = &["model", "protocol", "plan", "worker"];
 
 const IMPURE: &[&str] = &[
     "tokio",

@@ -1,0 +1,11 @@
+//! A distributed worker as small machines of one shape. Pure.
+//!
+//! Each machine is told what happened with the time at which it did, `step(now, event)`, and says what to do, a list of
+//! actions; `deadline()` is when it wants to be told that nothing did. None has a clock, a socket or a thread.
+//!
+//! * [`assignor`]: who runs what, as the leader of the group decides in each round.
+
+pub mod assignor;
+
+/// Milliseconds on a clock that does not go back; only differences count.
+pub type Millis = u64;
