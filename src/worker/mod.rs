@@ -4,8 +4,10 @@
 //! actions; `deadline()` is when it wants to be told that nothing did. None has a clock, a socket or a thread.
 //!
 //! * [`assignor`]: who runs what, as the leader of the group decides in each round.
+//! * [`member`]: membership in the group.
 
 pub mod assignor;
+pub mod member;
 
 /// Milliseconds on a clock that does not go back; only differences count.
 pub type Millis = u64;
