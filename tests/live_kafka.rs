@@ -222,7 +222,7 @@ async fn seeded_records_are_read_back_byte_for_byte_by_us_and_by_java() {
 }
 
 /// Aborted and committed transactions, tombstones, duplicate and null headers, a null key, every compression.
-const WRITTEN_BY_JAVA: &str = r#"
+pub(crate) const WRITTEN_BY_JAVA: &str = r#"
 import java.nio.charset.StandardCharsets;
 import java.util.Properties;
 import org.apache.kafka.clients.producer.KafkaProducer;

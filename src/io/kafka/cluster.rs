@@ -211,17 +211,40 @@ impl Cluster {
         if let Some(connection) = self.open_connections().get(address) {
             return Ok(Arc::clone(connection));
         }
+        let connection = self.open(id, address, deadline).await?;
+        Ok(self.keep(connection))
+    }
+
+    /// Opens a connection to an address that the cluster advertises for a broker; it is not shared.
+    pub(super) async fn open(
+        &self,
+        id: i32,
+        address: &str,
+        deadline: Instant,
+    ) -> Result<Connection, KafkaError> {
         let patience = Instant::now() + self.0.settings.timeout / 2;
         let opened = Connection::open(address, &self.0.settings, deadline.min(patience)).await;
-        match opened {
-            Ok(connection) => Ok(self.keep(connection)),
-            Err(error) if error.is_decisive() => Err(error),
-            Err(error) => Err(KafkaError::Advertised {
+        opened.map_err(|error| {
+            if error.is_decisive() {
+                return error;
+            }
+            KafkaError::Advertised {
                 broker: id,
                 address: address.to_owned(),
                 source: Box::new(error),
-            }),
-        }
+            }
+        })
+    }
+
+    /// Returns a client of the same cluster with connections of its own.
+    ///
+    /// A broker answers the requests of one connection in turn: one that waits for news holds up what comes after it.
+    pub(super) fn apart(&self) -> Self {
+        Self(Arc::new(Shared {
+            settings: self.0.settings.clone(),
+            view: Mutex::new(self.view().clone()),
+            connections: Mutex::default(),
+        }))
     }
 
     /// Returns a connection to the controller, or to any broker when the controller is not known or not reachable: in KRaft

@@ -35,6 +35,15 @@ impl Coordinator {
     ) -> Result<Arc<Connection>, KafkaError> {
         cluster.at(self.broker, &self.address, deadline).await
     }
+
+    /// Opens a connection that nobody else uses.
+    pub(super) async fn open(
+        &self,
+        cluster: &Cluster,
+        deadline: Instant,
+    ) -> Result<Connection, KafkaError> {
+        cluster.open(self.broker, &self.address, deadline).await
+    }
 }
 
 impl Cluster {
@@ -44,11 +53,21 @@ impl Cluster {
         group: &str,
         deadline: Instant,
     ) -> Result<Arc<Connection>, KafkaError> {
+        let coordinator = self.find_coordinator(group, deadline).await?;
+        coordinator.connect(self, deadline).await
+    }
+
+    /// Asks which broker coordinates one group.
+    pub(super) async fn find_coordinator(
+        &self,
+        group: &str,
+        deadline: Instant,
+    ) -> Result<Coordinator, KafkaError> {
         let found = self.find(&[group.to_owned()], deadline).await?;
         let found = found.into_iter().next().ok_or_else(|| {
             KafkaError::protocol("the broker", "FindCoordinator without a coordinator")
         })?;
-        found_at(found)?.connect(self, deadline).await
+        Ok(found_at(found)?)
     }
 
     /// Finds the coordinators of all open groups; a group whose coordinator cannot be told is settled with the reason.

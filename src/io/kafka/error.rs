@@ -100,6 +100,10 @@ const ACLS: &[(&str, &str)] = &[
     ("OffsetFetch", "DESCRIBE"),
     ("OffsetCommit", "READ"),
     ("DeleteGroups", "DELETE"),
+    ("JoinGroup", "READ"),
+    ("SyncGroup", "READ"),
+    ("Heartbeat", "READ"),
+    ("LeaveGroup", "READ"),
 ];
 
 /// Why a TLS session could not be set up.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -27,6 +28,12 @@ const PARTITION_BYTES: i32 = 2 << 20;
 /// How long a broker waits for data; there is data up to the end we read to, unless it was compacted away.
 const MAX_WAIT_MS: i32 = 100;
 
+/// How long a broker waits for news, as `fetch.max.wait.ms` of Java's consumer.
+const FOLLOW_WAIT_MS: i32 = 500;
+
+/// The end of a partition that is followed.
+const NEVER: i64 = i64::MAX;
+
 /// Answers without data after which a leader that has everything up to the end has nothing more for us.
 const EMPTY_ANSWERS: u32 = 2;
 
@@ -51,6 +58,11 @@ impl Span {
             end,
             empty: 0,
         }
+    }
+
+    /// What comes after `start`, for ever.
+    pub(super) fn followed(partition: i32, start: i64) -> Self {
+        Self::new(partition, start, NEVER)
     }
 
     fn is_read(&self) -> bool {
@@ -142,8 +154,10 @@ impl Fetcher {
             by_leader.entry(leader).or_default().push(span);
         }
         let mut leaders = JoinSet::new();
+        let over = Arc::new(AtomicBool::new(false));
         for (leader, spans) in by_leader {
-            leaders.spawn(self.clone().fetch_from(leader, topic.id, spans));
+            let over = Arc::clone(&over);
+            leaders.spawn(self.clone().fetch_from(leader, topic.id, spans, over));
         }
         let (mut left, mut reason, mut progressed) = (Vec::new(), None, false);
         while let Some(finished) = leaders.join_next().await {
@@ -156,9 +170,16 @@ impl Fetcher {
         Ok((left, reason, progressed))
     }
 
-    /// Fetches from one leader until its spans are read or it fails.
-    async fn fetch_from(self, leader: i32, topic: Option<Uuid>, spans: Vec<Span>) -> Left {
+    /// Fetches from one leader until its spans are read or it fails, or until `over` where there is no end.
+    async fn fetch_from(
+        self,
+        leader: i32,
+        topic: Option<Uuid>,
+        spans: Vec<Span>,
+        over: Arc<AtomicBool>,
+    ) -> Left {
         let mut session = Session {
+            over,
             progressed: false,
             open: spans,
             moved: Vec::new(),
@@ -166,6 +187,7 @@ impl Fetcher {
             standstill: self.cluster.retry().deadline(),
         };
         let failed = self.fetch_all(leader, topic, &mut session).await.err();
+        session.over.store(true, Ordering::Relaxed);
         session.moved.append(&mut session.open);
         Left {
             spans: session.moved,
@@ -189,6 +211,13 @@ impl Fetcher {
             let request = self.request(version, topic, &session.open);
             let response = connection.request(&request, version, deadline).await?;
             self.take(&connection, response, session).await?;
+            if is_followed(session.open.first()) {
+                session.advanced(self.cluster.retry().deadline());
+                // There is no end after which partitions that moved would get their turn.
+                if !session.moved.is_empty() || session.over.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+            }
             // The first partition of a request is the one that gets a whole batch however large: everyone's turn.
             if session.open.len() > 1 {
                 session.open.rotate_left(1);
@@ -210,8 +239,13 @@ impl Fetcher {
             Some(id) if version > BY_NAME => topic.with_topic_id(id),
             _ => topic.with_topic(topic_name(&*self.topic)),
         };
+        let wait = if is_followed(spans.first()) {
+            FOLLOW_WAIT_MS
+        } else {
+            MAX_WAIT_MS
+        };
         FetchRequest::default()
-            .with_max_wait_ms(MAX_WAIT_MS)
+            .with_max_wait_ms(wait)
             .with_min_bytes(1)
             .with_max_bytes(ANSWER_BYTES)
             .with_isolation_level(i8::from(self.isolation == Isolation::ReadCommitted))
@@ -337,6 +371,11 @@ impl Fetcher {
     }
 }
 
+/// Spans of one reader are all followed, or none is.
+fn is_followed(span: Option<&Span>) -> bool {
+    span.is_some_and(|span| span.end == NEVER)
+}
+
 /// Counts an answer without data; after enough of them the rest of the partition is a gap.
 fn after_nothing(span: Span, leader_has_all: bool) -> Span {
     let empty = if leader_has_all { span.empty + 1 } else { 0 };
@@ -351,6 +390,8 @@ fn after_nothing(span: Span, leader_has_all: bool) -> Span {
 
 /// One leader's share of the topic, while it is being fetched.
 struct Session {
+    /// The round is over: a leader could not deliver.
+    over: Arc<AtomicBool>,
     open: Vec<Span>,
     /// Spans that this leader refused.
     moved: Vec<Span>,

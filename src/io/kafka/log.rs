@@ -1,4 +1,4 @@
-//! A whole topic read once: every partition from its earliest offset to the end it had when reading began.
+//! A whole topic read: every partition from its earliest offset to the end it had when reading began, and on from there.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::io::kafka::cluster::Cluster;
-use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::io::kafka::fetcher::{Chunk, Fetcher, Span};
 use crate::io::kafka::offsets::OffsetSpec;
+use crate::protocol::errors;
 use crate::protocol::record_batch;
 pub use crate::protocol::record_batch::Record;
 
@@ -57,74 +58,180 @@ impl ReadSummary {
     }
 }
 
-/// Reads all partitions of a topic and gives each record with its partition to `on_record`; order holds within a partition.
-///
-/// Reading ends at the offsets the partitions had at the start, whatever is appended meanwhile; transaction markers, gaps
-/// left by compaction and records deleted meanwhile are passed over. A leader that moves or a broker that dies is looked
-/// for again until nothing has come for the settings' timeout.
-///
-/// A record's bytes are slices of the fetched block: who keeps few of many should copy them.
+/// Reads all partitions of a topic and gives each record with its partition to `on_record`; see [`LogReader::read_to_end`].
 pub async fn read_to_end(
     cluster: &Cluster,
     topic: &str,
     isolation: Isolation,
-    mut on_record: impl FnMut(i32, Record),
+    on_record: impl FnMut(i32, Record),
 ) -> Result<ReadSummary, KafkaError> {
-    let ends = cluster.offsets(topic, isolation.end()).await?;
-    let starts = cluster.offsets(topic, OffsetSpec::Earliest).await?;
-    let mut summary = ReadSummary::default();
-    let mut spans = Vec::new();
-    for (partition, end) in ends {
-        let start = starts.get(&partition).copied().unwrap_or(0).min(end);
-        let read = PartitionRead {
-            start,
-            end,
-            records: 0,
-        };
-        summary.partitions.insert(partition, read);
-        if start < end {
-            spans.push(Span::new(partition, start, end));
-        }
-    }
-    let (chunks, mut fetched) = mpsc::channel(WAITING_CHUNKS);
-    let fetcher = Fetcher::new(cluster.clone(), topic, isolation, chunks);
-    // The set aborts the task when this future is dropped.
-    let mut fetching = JoinSet::new();
-    fetching.spawn(fetcher.run(spans));
-    while let Some(chunk) = fetched.recv().await {
-        let partition = chunk.partition;
-        let records = decode(topic, chunk, &mut on_record)?;
-        if let Some(read) = summary.partitions.get_mut(&partition) {
-            read.records += records;
-        }
-    }
-    match fetching.join_next().await {
-        Some(Ok(outcome)) => outcome?,
-        Some(Err(failed)) => return Err(KafkaError::protocol("the cluster", failed)),
-        None => {}
-    }
-    Ok(summary)
+    LogReader::new(cluster, topic, isolation)
+        .read_to_end(on_record)
+        .await
 }
 
-/// Gives the records of a chunk to the caller and returns how many they were.
-fn decode(
-    topic: &str,
-    chunk: Chunk,
-    on_record: &mut impl FnMut(i32, Record),
-) -> Result<u64, KafkaError> {
-    let mut records = 0;
+/// A topic read from its start to its end, and on from there as often as asked: `KafkaBasedLog` of Connect.
+///
+/// A record's bytes are slices of the fetched block: who keeps few of many should copy them.
+#[derive(Debug)]
+pub struct LogReader {
+    cluster: Cluster,
+    topic: String,
+    isolation: Isolation,
+    /// Offset of what comes next, by partition; empty before the first reading.
+    positions: BTreeMap<i32, i64>,
+}
+
+impl LogReader {
+    pub fn new(cluster: &Cluster, topic: &str, isolation: Isolation) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            topic: topic.to_owned(),
+            isolation,
+            positions: BTreeMap::new(),
+        }
+    }
+
+    /// Reads what was not read yet, up to the offsets that the partitions have now, whatever is appended meanwhile.
+    ///
+    /// Order holds within a partition. Transaction markers, gaps left by compaction and records deleted meanwhile are passed
+    /// over. A leader that moves or a broker that dies is looked for again until nothing has come for the settings' timeout.
+    pub async fn read_to_end(
+        &mut self,
+        mut on_record: impl FnMut(i32, Record),
+    ) -> Result<ReadSummary, KafkaError> {
+        let mut summary = self.ahead().await?;
+        let unread = |(partition, read): (&i32, &PartitionRead)| {
+            (read.start < read.end).then(|| Span::new(*partition, read.start, read.end))
+        };
+        let spans: Vec<Span> = summary.partitions.iter().filter_map(unread).collect();
+        if !spans.is_empty() {
+            let mut reading = Reading::start(self, self.cluster.clone(), spans);
+            while let Some(chunk) = reading.next().await? {
+                let partition = chunk.partition;
+                let mut records = 0;
+                let position = self.positions.entry(partition).or_default();
+                decode(&self.topic, chunk, |record| {
+                    records += 1;
+                    *position = record.offset + 1;
+                    on_record(partition, record);
+                })?;
+                if let Some(read) = summary.partitions.get_mut(&partition) {
+                    read.records += records;
+                }
+            }
+        }
+        for (partition, read) in &summary.partitions {
+            self.positions.insert(*partition, read.end);
+        }
+        Ok(summary)
+    }
+
+    /// Goes on reading whatever is appended, over connections of its own.
+    pub fn follow(self) -> Follower {
+        let spans = self.positions.iter();
+        let spans = spans.map(|(partition, start)| Span::followed(*partition, *start));
+        let reading = Reading::start(&self, self.cluster.apart(), spans.collect());
+        Follower {
+            topic: self.topic,
+            reading,
+        }
+    }
+
+    /// Asks where reading starts and ends.
+    async fn ahead(&self) -> Result<ReadSummary, KafkaError> {
+        let ends = self.cluster.offsets(&self.topic, self.isolation.end());
+        let ends = ends.await?;
+        let is_known = |partition: &i32| self.positions.contains_key(partition);
+        let starts = if ends.keys().all(is_known) {
+            self.positions.clone()
+        } else {
+            let starts = self.cluster.offsets(&self.topic, OffsetSpec::Earliest);
+            let mut starts = starts.await?;
+            starts.extend(&self.positions);
+            starts
+        };
+        let mut summary = ReadSummary::default();
+        for (partition, end) in ends {
+            let start = starts.get(&partition).copied().unwrap_or(0);
+            if is_known(&partition) && start > end {
+                // The log is shorter than it was: records were lost with their leader, or the topic is another.
+                let resource = format!("partition {}-{partition}", self.topic);
+                let code = errors::OFFSET_OUT_OF_RANGE;
+                return Err(BrokerError::new("ListOffsets", resource, code).into());
+            }
+            let read = PartitionRead {
+                start: start.min(end),
+                end,
+                records: 0,
+            };
+            summary.partitions.insert(partition, read);
+        }
+        Ok(summary)
+    }
+}
+
+/// A topic that is read as it is written. Dropping it ends the reading.
+#[derive(Debug)]
+pub struct Follower {
+    topic: String,
+    reading: Reading,
+}
+
+impl Follower {
+    /// Waits until something was appended and gives it to `on_record`; it may be a transaction's marker, which is no record.
+    ///
+    /// Nothing is lost when the future is dropped. Fails when a partition cannot be read for the settings' timeout.
+    pub async fn next(&mut self, mut on_record: impl FnMut(i32, Record)) -> Result<(), KafkaError> {
+        let Some(chunk) = self.reading.next().await? else {
+            return Err(KafkaError::protocol("the cluster", "reading has ended"));
+        };
+        let partition = chunk.partition;
+        decode(&self.topic, chunk, |record| on_record(partition, record))
+    }
+}
+
+/// Fetching that goes on beside its reader.
+#[derive(Debug)]
+struct Reading {
+    fetched: mpsc::Receiver<Chunk>,
+    /// The set aborts the task when this is dropped.
+    fetching: JoinSet<Result<(), KafkaError>>,
+}
+
+impl Reading {
+    fn start(log: &LogReader, cluster: Cluster, spans: Vec<Span>) -> Self {
+        let (chunks, fetched) = mpsc::channel(WAITING_CHUNKS);
+        let fetcher = Fetcher::new(cluster, &log.topic, log.isolation, chunks);
+        let mut fetching = JoinSet::new();
+        fetching.spawn(fetcher.run(spans));
+        Self { fetched, fetching }
+    }
+
+    /// Returns the next chunk, `None` after the last.
+    async fn next(&mut self) -> Result<Option<Chunk>, KafkaError> {
+        if let Some(chunk) = self.fetched.recv().await {
+            return Ok(Some(chunk));
+        }
+        match self.fetching.join_next().await {
+            Some(Ok(outcome)) => outcome.map(|()| None),
+            Some(Err(failed)) => Err(KafkaError::protocol("the cluster", failed)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Gives the records of a chunk to the caller.
+fn decode(topic: &str, chunk: Chunk, mut on_record: impl FnMut(Record)) -> Result<(), KafkaError> {
     let give = |record: Record| {
         if record.offset < chunk.end {
-            records += 1;
-            on_record(chunk.partition, record);
+            on_record(record);
         }
     };
-    record_batch::decode(chunk.data, chunk.from, &chunk.aborted, give).map_err(|source| {
-        KafkaError::Records {
-            topic: topic.to_owned(),
-            partition: chunk.partition,
-            source,
-        }
-    })?;
-    Ok(records)
+    let decoded = record_batch::decode(chunk.data, chunk.from, &chunk.aborted, give);
+    decoded.map(drop).map_err(|source| KafkaError::Records {
+        topic: topic.to_owned(),
+        partition: chunk.partition,
+        source,
+    })
 }

@@ -4,6 +4,7 @@ pub mod admin_configs;
 pub mod admin_topics;
 pub mod cluster;
 pub mod error;
+pub mod group;
 pub mod groups;
 pub mod log;
 pub mod offsets;
@@ -11,6 +12,7 @@ pub mod sasl;
 pub mod security;
 pub mod seeder;
 pub mod settings;
+pub mod writer;
 
 pub(in crate::io) mod config;
 mod connection;
