@@ -3,10 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+#[path = "../fuzz/checks/connector_config.rs"]
+mod connector_config;
 #[path = "../fuzz/checks/offset_file.rs"]
 mod offset_file;
 #[path = "../fuzz/checks/offset_key.rs"]
 mod offset_key;
+#[path = "../fuzz/checks/properties.rs"]
+pub(crate) mod properties;
 #[path = "../fuzz/checks/record_batch.rs"]
 mod record_batch;
 
@@ -49,4 +53,14 @@ fn offset_keys_hold_what_the_fuzz_target_checks() {
 #[test]
 fn record_batches_hold_what_the_fuzz_target_checks() {
     replay("record_batch", record_batch::check);
+}
+
+#[test]
+fn properties_hold_what_the_fuzz_target_checks() {
+    replay("properties", properties::check);
+}
+
+#[test]
+fn connector_files_hold_what_the_fuzz_target_checks() {
+    replay("connector_config", connector_config::check);
 }

@@ -27,4 +27,5 @@ mod oracle_keys;
 mod oracle_offsets;
 mod oracle_properties;
 mod oracle_records;
+mod peer_properties;
 mod support;

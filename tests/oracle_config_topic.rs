@@ -7,9 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use connectctl::model::connector_config::TargetState;
 use connectctl::model::storage_records::{ConfigState, ConnectorProperties, target_state_record};
 use proptest::prelude::*;
-use proptest::strategy::ValueTree as _;
-use proptest::test_runner::TestRunner;
 
+use crate::support::generated::generated;
 use crate::support::{java, require_kafka};
 
 const CONFIG_STORE: &str = include_str!("support/java/ConfigStore.java");
@@ -131,16 +130,7 @@ fn folded_by_java(topics: &[Vec<Record>]) -> Vec<String> {
 #[test]
 fn topics_of_random_records_fold_as_in_the_workers_own_store() {
     require_kafka!();
-    let mut runner = TestRunner::deterministic();
-    let topic = prop::collection::vec(record(), 0..40);
-    let topics: Vec<_> = (0..1500)
-        .map(|_| {
-            topic
-                .new_tree(&mut runner)
-                .expect("nothing is filtered")
-                .current()
-        })
-        .collect();
+    let topics = generated(prop::collection::vec(record(), 0..40), 1500);
     let theirs = folded_by_java(&topics);
     assert_eq!(theirs.len(), topics.len());
     for (topic, theirs) in topics.iter().zip(&theirs) {

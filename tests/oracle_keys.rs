@@ -6,22 +6,11 @@ use bytes::Bytes;
 use connectctl::model::offset_key::{OffsetKey, OffsetKeyError};
 use connectctl::protocol::partitioner::{murmur2, partition_of};
 use proptest::prelude::*;
-use proptest::strategy::ValueTree as _;
-use proptest::test_runner::TestRunner;
 
+use crate::support::generated::generated;
 use crate::support::{java, require_kafka};
 
 const KEY_ORACLE: &str = include_str!("support/java/KeyOracle.java");
-
-/// Values of a strategy, the same at every run.
-fn generated<T>(strategy: impl Strategy<Value = T>, count: usize) -> Vec<T> {
-    let mut runner = TestRunner::deterministic();
-    let next = |_| {
-        let tree = strategy.new_tree(&mut runner);
-        tree.expect("the strategy filters nothing").current()
-    };
-    (0..count).map(next).collect()
-}
 
 /// Asks the oracle about each of `questions`; one line each.
 fn answers(mode: &str, questions: &[Vec<u8>]) -> Vec<String> {

@@ -7,25 +7,14 @@ use base64::engine::general_purpose::STANDARD;
 use connectctl::model::connector_config::{self, TargetState};
 use connectctl::model::properties::{Document, PropertiesErrorKind};
 use proptest::prelude::*;
-use proptest::strategy::ValueTree as _;
-use proptest::test_runner::TestRunner;
 
+use crate::support::generated::{generated, of_words};
 use crate::support::{java, require_kafka};
 
 const TEXT_ORACLE: &str = include_str!("support/java/TextOracle.java");
 
 /// A string of the JVM; `None` for null.
 type Text = Option<Vec<u16>>;
-
-/// Values of a strategy, the same at every run.
-fn generated<T>(strategy: impl Strategy<Value = T>, count: usize) -> Vec<T> {
-    let mut runner = TestRunner::deterministic();
-    let next = |_| {
-        let tree = strategy.new_tree(&mut runner);
-        tree.expect("the strategy filters nothing").current()
-    };
-    (0..count).map(next).collect()
-}
 
 /// Asks the JVM about all files in one run; fields of its answers.
 fn answers(mode: &str, files: &[Vec<u8>]) -> Vec<(char, Vec<Text>)> {
@@ -74,12 +63,8 @@ fn has_lone_surrogate(texts: &[Text]) -> bool {
         .any(|units| String::from_utf16(units).is_err())
 }
 
-/// Files of words that are nasty together.
-fn nasty(words: &'static [&'static [u8]], longest: usize) -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(prop::sample::select(words), 0..longest).prop_map(|words| words.concat())
-}
-
-const WORDS: &[&[u8]] = &[
+/// Words of a properties file, whole and broken.
+pub(crate) const WORDS: &[&[u8]] = &[
     b"a",
     b"b",
     b"key",
@@ -128,15 +113,15 @@ const WORDS: &[&[u8]] = &[
 ];
 
 /// Words without an escape of letter u, so that whole files are read.
-const CALM: &[&[u8]] = &[
+pub(crate) const CALM: &[&[u8]] = &[
     b"a", b"bc", b"=", b":", b" ", b"\t", b"\x0c", b"\n", b"\r", b"\r\n", b"\\", b"\\\\", b"\\\n",
     b"\\\r\n", b"#", b"!", b"\xe9", b"\\t", b"=1\n", b"a=",
 ];
 
 fn property_files() -> Vec<Vec<u8>> {
-    let mut files = generated(nasty(WORDS, 24), 6000);
-    files.extend(generated(nasty(CALM, 24), 6000));
-    files.extend(generated(nasty(CALM, 6), 3000));
+    let mut files = generated(of_words(WORDS, 24), 6000);
+    files.extend(generated(of_words(CALM, 24), 6000));
+    files.extend(generated(of_words(CALM, 6), 3000));
     // A buffer of the JVM's reader ends inside.
     files.extend((8180..8200).flat_map(|length| {
         let blanks = vec![b' '; length];
@@ -208,7 +193,7 @@ fn edited_files_are_read_by_java_util_properties_as_they_were_meant() {
         prop::string::string_regex("[ -~\\x00-\\u{1ff}😀\u{20ac}\\\\=:#!]{0,12}")
             .expect("a pattern")
     };
-    let edits = generated((nasty(CALM, 16), any_text(), any_text(), 0..4), 4000);
+    let edits = generated((of_words(CALM, 16), any_text(), any_text(), 0..4), 4000);
     let mut files = Vec::new();
     let mut meant = Vec::new();
     for (file, key, value, edit) in edits {
@@ -351,7 +336,7 @@ fn connector_files_are_read_or_refused_as_connect_does() {
     let mut files: Vec<_> = CONNECTORS.iter().map(|file| file.to_vec()).collect();
     files.extend(limits());
     files.extend(generated(json_objects(), 3000));
-    files.extend(generated(nasty(JSON_WORDS, 12), 3000));
+    files.extend(generated(of_words(JSON_WORDS, 12), 3000));
     let (mut accepted, mut refused) = (0, 0);
     for (file, (kind, fields)) in files.iter().zip(answers("connector", &files)) {
         let shown = String::from_utf8_lossy(file);

@@ -7,6 +7,7 @@
 //! * [`java`]: a single-file Java program with Kafka's class path.
 //! * [`cutover`]: a whole migration with lines written all the while, counted by Kafka's own consumer.
 //! * [`by_hand`]: the migration without connectctl, the control experiment of the cutover.
+//! * [`generated`]: inputs by the thousand, the same at every run.
 //! * [`rest`]: blocking JSON over HTTP.
 //! * [`world`]: a temporary folder in which `connectctl` is run.
 //!
@@ -26,6 +27,7 @@ pub mod by_hand;
 pub mod certificates;
 pub mod connect;
 pub mod cutover;
+pub mod generated;
 pub mod identity_provider;
 pub mod java;
 pub mod jvm;

@@ -41,6 +41,7 @@ pub fn escaped_value(value: &str) -> String {
 
 fn push_escaped(written: &mut String, character: char) {
     match character {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => written.push(character),
         '\t' | '\n' | '\r' | '\x0c' | ' '..='~' => written.push_str(&escaped_by_crate(character)),
         _ => {
             let mut units = [0; 2];
