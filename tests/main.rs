@@ -27,5 +27,6 @@ mod oracle_keys;
 mod oracle_offsets;
 mod oracle_properties;
 mod oracle_records;
+mod oracle_settings;
 mod peer_properties;
 mod support;

@@ -41,8 +41,15 @@ fn twenty_thousand_files_are_read_as_the_java_properties_crate_reads_them() {
     assert!(several > 10_000, "{several} files with several settings");
 }
 
-/// Every known difference of the crate, in a file, with what Java and we read; `None` for a refusal.
-const DIFFERENCES: &[(&str, &[u8], Option<(&str, &str)>)] = &[
+/// What the crate does, a file that shows it, and what Java and we read there; `None` for a refusal.
+type Difference = (
+    &'static str,
+    &'static [u8],
+    Option<(&'static str, &'static str)>,
+);
+
+/// Every known difference of the crate.
+const DIFFERENCES: &[Difference] = &[
     (
         "a surrogate pair is refused",
         b"a=\\uD83D\\uDE00",

@@ -1,6 +1,6 @@
 //! The settings that `StandaloneConfig` and `DistributedConfig` of Kafka 4.3.1 define.
 //!
-//! Dumped from the real classes; no test compares them again yet.
+//! `tests/oracle_settings.rs` compares the table with the real classes. Defaults that the JVM gives are those of Java 17.
 
 /// Which kind of worker defines a setting. A worker takes any other as well, and passes it on to its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
