@@ -29,4 +29,5 @@ mod oracle_properties;
 mod oracle_records;
 mod oracle_settings;
 mod peer_properties;
+mod script_worker;
 mod support;

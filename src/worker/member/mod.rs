@@ -21,7 +21,7 @@ mod types;
 pub use error::MemberError;
 pub use types::{
     Action, Company, Event, JoinGroup, JoinReply, MemberSettings, Membership, Reply,
-    RequestFailure, RequestId, Round, SyncGroup, SyncReply,
+    RequestFailure, RequestId, SyncGroup, SyncReply,
 };
 
 use std::collections::BTreeMap;
@@ -269,7 +269,7 @@ impl Member {
             self.lose_coordinator(now, actions);
         } else if !self.ready && now >= self.heartbeat.busy_until {
             self.leave("worker poll timeout has expired.".to_owned(), now, actions);
-        } else if now >= self.heartbeat.due {
+        } else if now >= self.heartbeat.due && !(self.ready && self.joins()) {
             self.heartbeat.sent(now, &self.settings);
             let request = self.send(now, Request::Heartbeat);
             actions.push(Action::Heartbeat {

@@ -1,5 +1,7 @@
 //! One round: join-prepare, JoinGroup, the assignor if this member leads, SyncGroup, join-complete.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use crate::protocol::connect_group::{
@@ -7,10 +9,11 @@ use crate::protocol::connect_group::{
 };
 use crate::protocol::errors;
 use crate::worker::Millis;
+use crate::worker::assignor::Round;
 
 use super::{
     Action, Company, Identity, JoinGroup, JoinReply, Member, MemberError, Membership, Request,
-    Round, State, SyncGroup, SyncReply,
+    State, SyncGroup, SyncReply,
 };
 
 const PROTOCOL_TYPE: &str = "connect";
@@ -26,14 +29,18 @@ impl Member {
             self.rejoin = true;
         }
         let due = match self.state {
-            State::Unjoined | State::Stable => self.needs_round(),
             State::Due(at) => now >= at,
-            _ => false,
+            _ => self.joins(),
         };
         if due && self.ready && self.coordinator.is_known() {
             self.prepare(actions);
             self.join(now, actions);
         }
+    }
+
+    /// A round is needed and none goes on.
+    pub(super) fn joins(&self) -> bool {
+        matches!(self.state, State::Unjoined | State::Stable) && self.needs_round()
     }
 
     pub(super) fn needs_round(&self) -> bool {
@@ -177,7 +184,7 @@ impl Member {
         &mut self,
         now: Millis,
         generation: i32,
-        assignments: Vec<(String, Assignment)>,
+        assignments: BTreeMap<String, Assignment>,
         actions: &mut Vec<Action>,
     ) {
         if self.state != State::Assigning || generation != self.identity.generation {

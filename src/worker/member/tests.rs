@@ -68,7 +68,7 @@ fn stable(company: Company) -> Member {
     assert!(matches!(actions[..], [Action::Assign(_)]), "{actions:?}");
     let assigned = Event::Assigned {
         generation: 1,
-        assignments: vec![("m".to_owned(), assignment("m"))],
+        assignments: [("m".to_owned(), assignment("m"))].into(),
     };
     let actions = member.step(3, assigned);
     let reply = Reply::SyncGroup(SyncReply {
@@ -222,7 +222,7 @@ proptest! {
             let mut actions = member.step(now, event);
             if actions.iter().any(|action| matches!(action, Action::Assign(_))) {
                 let generation = member.generation();
-                let assignments = vec![("m".to_owned(), assignment("m"))];
+                let assignments = [("m".to_owned(), assignment("m"))].into();
                 actions.extend(member.step(now, Event::Assigned { generation, assignments }));
             }
             let joins = actions.iter().filter(|action| matches!(action, Action::JoinGroup(_))).count();

@@ -1,9 +1,12 @@
 //! What goes into the member and what comes out of it.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
-use crate::protocol::connect_group::{Assignment, ConnectProtocol, Subscription, Work};
+use crate::protocol::connect_group::{Assignment, ConnectProtocol, Work};
 use crate::worker::Millis;
+use crate::worker::assignor::Round;
 
 use super::MemberError;
 
@@ -81,10 +84,10 @@ pub enum Event {
     Leave { reason: String },
     /// The next heartbeat is due at once: [`Member::confirmed`](super::Member::confirmed) will tell its success.
     HeartbeatNow,
-    /// The answer to [`Action::Assign`]: every member of the round with its assignment.
+    /// The answer to [`Action::Assign`]: the assignments of the round by member id.
     Assigned {
         generation: i32,
-        assignments: Vec<(String, Assignment)>,
+        assignments: BTreeMap<String, Assignment>,
     },
     /// A response arrived.
     Answered { request: RequestId, reply: Reply },
@@ -208,19 +211,6 @@ pub struct SyncGroup {
     pub protocol: ConnectProtocol,
     /// By member id; empty from a follower.
     pub assignments: Vec<(String, Bytes)>,
-}
-
-/// What the leader of a round knows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Round {
-    pub generation: i32,
-    /// Generation of the last round that this member completed, -1 before any.
-    pub last_generation: i32,
-    pub protocol: ConnectProtocol,
-    /// Member id of this member, which leads.
-    pub leader: String,
-    /// By member id, in the broker's order.
-    pub members: Vec<(String, Subscription)>,
 }
 
 /// What a completed round made of this worker.
