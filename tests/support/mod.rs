@@ -8,6 +8,8 @@
 //! * [`cutover`]: a whole migration with lines written all the while, counted by Kafka's own consumer.
 //! * [`by_hand`]: the migration without connectctl, the control experiment of the cutover.
 //! * [`generated`]: inputs by the thousand, the same at every run.
+//! * [`hex`]: bytes as text.
+//! * [`random`]: numbers for generated cases, the same at every run.
 //! * [`rest`]: blocking JSON over HTTP.
 //! * [`world`]: a temporary folder in which `connectctl` is run.
 //!
@@ -28,12 +30,14 @@ pub mod certificates;
 pub mod connect;
 pub mod cutover;
 pub mod generated;
+pub mod hex;
 pub mod identity_provider;
 pub mod java;
 pub mod jvm;
 pub mod kafka;
 pub mod maven;
 pub mod ports;
+pub mod random;
 pub mod rest;
 pub mod wait;
 pub mod watchdog;
