@@ -418,11 +418,9 @@ async fn config_of(cluster: &Cluster, group: &str) -> i64 {
         Isolation::ReadUncommitted,
     );
     log.read_to_end(|_, record| {
-        state.apply(
-            record.offset,
-            record.key.as_deref(),
-            record.value.as_deref(),
-        );
+        let (key, value) = (record.key.as_deref(), record.value.as_deref());
+        let applied = state.apply(record.offset, key, value);
+        applied.expect("a worker ignores nothing of its own");
     })
     .await
     .expect("an answer");

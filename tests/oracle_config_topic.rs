@@ -78,11 +78,9 @@ fn v(properties: Option<&ConnectorProperties>) -> String {
 fn folded(records: &[Record]) -> String {
     let mut state = ConfigState::new();
     for ((key, value), offset) in records.iter().zip(0..) {
-        state.apply(
-            offset,
-            Some(key.as_bytes()),
-            value.as_deref().map(str::as_bytes),
-        );
+        let value = value.as_deref().map(str::as_bytes);
+        // What is ignored is part of the comparison: the state shows it.
+        _ = state.apply(offset, Some(key.as_bytes()), value);
     }
     let mut line = state.offset.to_string();
     for (name, connector) in &state.connectors {

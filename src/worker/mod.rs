@@ -4,9 +4,11 @@
 //! actions; `deadline()` is when it wants to be told that nothing did. None has a clock, a socket or a thread.
 //!
 //! * [`assignor`]: who runs what, as the leader of the group decides in each round.
+//! * [`config_log`]: the config topic as it is read.
 //! * [`member`]: membership in the group.
 
 pub mod assignor;
+pub mod config_log;
 pub mod member;
 
 /// Milliseconds on a clock that does not go back; only differences count.

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::log::{self, Isolation};
-use crate::model::storage_records::{ConfigState, StatusRecord};
+use crate::model::storage_records::StatusRecord;
 use crate::plan::offset_fold::OffsetFold;
 use crate::plan::{Observed, Plan, StoredConnector, StoredOffset};
+use crate::worker::config_log::ConfigLog;
 
 pub(super) async fn observe(
     cluster: &Cluster,
@@ -76,26 +77,28 @@ async fn connectors(
     cluster: &Cluster,
     topic: &str,
 ) -> Result<BTreeMap<String, StoredConnector>, KafkaError> {
-    let mut state = ConfigState::new();
+    let mut configs = ConfigLog::new(topic);
     log::read_to_end(cluster, topic, Isolation::ReadCommitted, |_, record| {
-        state.apply(
+        let read = configs.read(
             record.offset,
             record.key.as_deref(),
             record.value.as_deref(),
         );
+        if let Err(ignored) = read {
+            tracing::warn!("{ignored}");
+        }
     })
     .await?;
-    Ok(state
-        .connectors
-        .into_iter()
+    let connectors = configs.state().connectors.iter();
+    Ok(connectors
         .map(|(name, connector)| {
             let stored = StoredConnector {
-                config: connector.properties.settings,
+                config: connector.properties.settings.clone(),
                 target: connector.target,
                 has_run: connector.has_run,
                 running_tasks: 0,
             };
-            (name, stored)
+            (name.clone(), stored)
         })
         .collect())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
+use std::sync::Arc;
 
 use super::{ConfigRecord, ConnectorProperties, SessionKey, StorageRecordError};
 use crate::model::connector_config::TargetState;
@@ -9,17 +10,16 @@ use crate::model::connector_config::TargetState;
 /// What the records of the config topic, applied in order, add up to.
 ///
 /// The rules are those of `KafkaConfigBackingStore`: task configurations wait for a commit, and a commit whose tasks are
-/// not all there (compaction may have removed some) makes the connector inconsistent.
+/// not all there (compaction may have removed some) makes the connector inconsistent. A clone copies a pointer and a name for
+/// each connector, not its configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigState {
     /// Offset after the last record whose value is JSON; -1 before any. Workers must agree on it to start work.
     pub offset: i64,
     /// By name; those that exist.
-    pub connectors: BTreeMap<String, ConnectorState>,
+    pub connectors: BTreeMap<String, Arc<ConnectorState>>,
     /// The last one in the topic.
     pub session_key: Option<SessionKey>,
-    /// Records that a worker ignores, and why.
-    pub ignored: Vec<IgnoredRecord>,
     /// What is known of names whether a connector of that name exists or not.
     names: BTreeMap<String, NameState>,
 }
@@ -45,24 +45,45 @@ pub struct ConnectorState {
     pub inconsistent: bool,
 }
 
-/// A record that workers ignore.
+/// What a record did to the state, as far as a worker that runs acts on it (`ConfigBackingStore.UpdateListener`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IgnoredRecord {
-    pub offset: i64,
-    /// Readable, not exact, where the key is not UTF-8.
-    pub key: String,
-    pub reason: StorageRecordError,
+pub enum ConfigChange {
+    /// Nothing yet, or nothing that was not so before.
+    None,
+    /// A connector is there, with the same configuration as before or another.
+    Connector { connector: String },
+    /// There is no such connector any more.
+    Removed { connector: String },
+    /// An existing connector has another target state.
+    TargetState { connector: String },
+    /// A commit: these tasks, which may be none, have new configurations.
+    Tasks { connector: String, tasks: Vec<i32> },
+    /// Somebody asked for a restart.
+    Restart {
+        connector: String,
+        include_tasks: bool,
+        only_failed: bool,
+    },
+    /// There is a new [`ConfigState::session_key`].
+    SessionKey,
+    /// A logger has another level, given in any case.
+    LoggerLevel { logger: String, level: String },
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct NameState {
     target: Option<TargetState>,
-    /// Task configurations that wait for a commit.
-    deferred: BTreeMap<i32, ConnectorProperties>,
+    /// Task configurations that wait for a commit; `None` until there was one since the name was last deleted.
+    deferred: Option<BTreeMap<i32, ConnectorProperties>>,
     /// A task, a commit of tasks, or a fencing record of this name came since it was last deleted.
     has_task_records: bool,
-    /// Outlives the connector, as in `KafkaConfigBackingStore`: only a complete commit clears it.
+    // What follows outlives the connector, as in `KafkaConfigBackingStore`.
+    /// Only a complete commit clears it.
     inconsistent: bool,
+    /// How many producers the last fencing record counts.
+    fencing_count: Option<i32>,
+    pending_fencing: bool,
+    task_generation: Option<u32>,
 }
 
 impl Default for ConfigState {
@@ -71,7 +92,6 @@ impl Default for ConfigState {
             offset: -1,
             connectors: BTreeMap::new(),
             session_key: None,
-            ignored: Vec::new(),
             names: BTreeMap::new(),
         }
     }
@@ -84,19 +104,20 @@ impl ConfigState {
     }
 
     /// Applies the next data record of the topic's single partition. Control records are not records: leave them out.
-    pub fn apply(&mut self, offset: i64, key: Option<&[u8]>, value: Option<&[u8]>) {
-        let key = key.unwrap_or_default();
-        let record = ConfigRecord::parse(key, value);
+    ///
+    /// # Errors
+    /// Why a worker ignores the record. Unless its value is not JSON the offset moves on all the same.
+    pub fn apply(
+        &mut self,
+        offset: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<ConfigChange, StorageRecordError> {
+        let record = ConfigRecord::parse(key.unwrap_or_default(), value);
         if !matches!(record, Err(StorageRecordError::NotJson(_))) {
             self.offset = offset.saturating_add(1);
         }
-        if let Err(reason) = record.and_then(|record| self.apply_record(record)) {
-            self.ignored.push(IgnoredRecord {
-                offset,
-                key: String::from_utf8_lossy(key).into_owned(),
-                reason,
-            });
-        }
+        self.apply_record(record?)
     }
 
     /// Returns the names of inconsistent connectors.
@@ -108,13 +129,32 @@ impl ConfigState {
             .collect()
     }
 
-    fn apply_record(&mut self, record: ConfigRecord) -> Result<(), StorageRecordError> {
-        match record {
+    /// Returns how many task producers the last fencing record of a name counts; `None` without one (KIP-618).
+    pub fn fencing_count(&self, connector: &str) -> Option<i32> {
+        self.names.get(connector)?.fencing_count
+    }
+
+    /// Returns whether a commit follows the last fencing record of a name: its old producers must be fenced first (KIP-618).
+    pub fn is_pending_fencing(&self, connector: &str) -> bool {
+        let name = self.names.get(connector);
+        name.is_some_and(|name| name.pending_fencing)
+    }
+
+    /// Returns how often task configurations of a name took effect after the first time, as counted by this reader.
+    pub fn task_generation(&self, connector: &str) -> Option<u32> {
+        self.names.get(connector)?.task_generation
+    }
+
+    fn apply_record(&mut self, record: ConfigRecord) -> Result<ConfigChange, StorageRecordError> {
+        Ok(match record {
             ConfigRecord::Connector {
                 connector,
                 properties: Some(properties),
             } => self.register(connector, properties),
-            ConfigRecord::Connector { connector, .. } => self.delete(&connector),
+            ConfigRecord::Connector { connector, .. } => {
+                self.delete(&connector);
+                ConfigChange::Removed { connector }
+            }
             ConfigRecord::TargetState { connector, state } => self.set_target(connector, state),
             ConfigRecord::Task {
                 connector,
@@ -123,27 +163,50 @@ impl ConfigState {
             } => {
                 self.note_task_record(&connector);
                 let name = self.names.entry(connector).or_default();
-                name.deferred.insert(task, properties);
+                let deferred = name.deferred.get_or_insert_default();
+                deferred.insert(task, properties);
+                ConfigChange::None
             }
             ConfigRecord::Commit { connector, tasks } => return self.commit(connector, tasks),
-            ConfigRecord::Fencing { connector, .. } => self.note_task_record(&connector),
-            ConfigRecord::SessionKey(key) => self.session_key = Some(key),
-            // These only matter to a worker that reads them as they are written.
-            ConfigRecord::Restart { .. } | ConfigRecord::LoggerLevel { .. } => {}
-        }
-        Ok(())
+            ConfigRecord::Fencing {
+                connector,
+                task_count,
+            } => {
+                self.note_task_record(&connector);
+                let name = self.names.entry(connector).or_default();
+                name.fencing_count = Some(task_count);
+                name.pending_fencing = false;
+                ConfigChange::None
+            }
+            ConfigRecord::SessionKey(key) => {
+                self.session_key = Some(key);
+                ConfigChange::SessionKey
+            }
+            ConfigRecord::Restart {
+                connector,
+                include_tasks,
+                only_failed,
+            } => ConfigChange::Restart {
+                connector,
+                include_tasks,
+                only_failed,
+            },
+            ConfigRecord::LoggerLevel { logger, level } => {
+                ConfigChange::LoggerLevel { logger, level }
+            }
+        })
     }
 
-    fn register(&mut self, connector: String, properties: ConnectorProperties) {
+    fn register(&mut self, connector: String, properties: ConnectorProperties) -> ConfigChange {
         let name = self.names.entry(connector.clone()).or_default();
         let target = *name.target.get_or_insert(TargetState::Started);
         let has_run = target != TargetState::Stopped;
-        match self.connectors.entry(connector) {
+        match self.connectors.entry(connector.clone()) {
             Entry::Occupied(mut existing) => {
-                existing.get_mut().properties = properties;
+                Arc::make_mut(existing.get_mut()).properties = properties;
             }
             Entry::Vacant(absent) => {
-                absent.insert(ConnectorState {
+                absent.insert(Arc::new(ConnectorState {
                     properties,
                     target,
                     has_run,
@@ -151,78 +214,101 @@ impl ConfigState {
                     task_count: None,
                     tasks: BTreeMap::new(),
                     inconsistent: name.inconsistent,
-                });
+                }));
             }
         }
+        ConfigChange::Connector { connector }
     }
 
     /// Deletes a connector. Its target state has a record of its own and stays until that is deleted.
     fn delete(&mut self, connector: &str) {
         self.connectors.remove(connector);
         if let Some(name) = self.names.get_mut(connector) {
-            name.deferred.clear();
+            name.deferred = None;
             name.has_task_records = false;
         }
     }
 
-    fn set_target(&mut self, connector: String, state: Option<TargetState>) {
+    fn set_target(&mut self, connector: String, state: Option<TargetState>) -> ConfigChange {
         let existing = self.connectors.get_mut(&connector);
+        let is_removed = state.is_none();
         let state = state.or(existing.is_some().then_some(TargetState::Started));
+        let mut is_news = false;
         if let (Some(existing), Some(state)) = (existing, state) {
+            let existing = Arc::make_mut(existing);
+            is_news = !is_removed && existing.target != state;
             existing.target = state;
             if state != TargetState::Stopped {
                 existing.has_run = true;
                 existing.may_have_run = true;
             }
         }
-        self.names.entry(connector).or_default().target = state;
+        self.names.entry(connector.clone()).or_default().target = state;
+        if is_news {
+            ConfigChange::TargetState { connector }
+        } else {
+            ConfigChange::None
+        }
     }
 
     fn note_task_record(&mut self, connector: &str) {
         let name = self.names.entry(connector.to_owned()).or_default();
         name.has_task_records = true;
         if let Some(existing) = self.connectors.get_mut(connector) {
+            let existing = Arc::make_mut(existing);
             existing.has_run = true;
             existing.may_have_run = true;
         }
     }
 
-    fn commit(&mut self, connector: String, tasks: Option<i32>) -> Result<(), StorageRecordError> {
+    fn commit(
+        &mut self,
+        connector: String,
+        tasks: Option<i32>,
+    ) -> Result<ConfigChange, StorageRecordError> {
         if !self.connectors.contains_key(&connector) {
             // The connector was deleted, and compaction removed its records but not these.
             let name = self.names.entry(connector).or_default();
-            name.deferred.clear();
+            name.deferred = None;
             name.has_task_records |= tasks.is_some_and(|tasks| tasks > 0);
-            return Ok(());
+            return Ok(ConfigChange::None);
         }
-        let tasks = tasks.ok_or(StorageRecordError::Invalid("the value is null"))?;
-        if tasks > 0 {
+        let count = tasks.ok_or(StorageRecordError::Invalid("the value is null"))?;
+        if count > 0 {
             self.note_task_record(&connector);
         }
         let name = self.names.entry(connector.clone()).or_default();
-        let deferred = std::mem::take(&mut name.deferred);
-        name.inconsistent = !is_complete(&deferred, tasks);
+        let deferred = name.deferred.as_mut().map(std::mem::take);
+        name.inconsistent = !is_complete(deferred.as_ref(), count);
+        name.pending_fencing = true;
+        let mut updated = Vec::new();
         if let Some(existing) = self.connectors.get_mut(&connector) {
+            let existing = Arc::make_mut(existing);
             existing.inconsistent = name.inconsistent;
-            if !existing.inconsistent {
+            existing.task_count = Some(count);
+            if let Some(deferred) = deferred.filter(|_| !name.inconsistent) {
+                name.task_generation = Some(name.task_generation.map_or(0, |n| n + 1));
+                updated.extend(deferred.keys());
                 existing.tasks.extend(deferred);
             }
-            existing.task_count = Some(tasks);
         }
-        Ok(())
+        Ok(ConfigChange::Tasks {
+            connector,
+            tasks: updated,
+        })
     }
 }
 
 /// True when tasks 0 to `count` - 1 are there; more may be, left over from a larger set.
-fn is_complete(deferred: &BTreeMap<i32, ConnectorProperties>, count: i32) -> bool {
+fn is_complete(deferred: Option<&BTreeMap<i32, ConnectorProperties>>, count: i32) -> bool {
     // Ordered keys: the count of those in range tells, and costs no more than what is there, whatever the record says.
-    let present = deferred.range(0..count.max(0)).count();
+    let present = deferred.map_or(0, |deferred| deferred.range(0..count.max(0)).count());
     i32::try_from(present).is_ok_and(|present| present == count.max(0))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ConfigState, ConnectorState};
+    use super::{ConfigChange, ConfigState, ConnectorState};
     use crate::model::connector_config::TargetState;
     use crate::model::storage_records::{StorageRecordError, target_state_record};
 
@@ -230,16 +316,24 @@ mod tests {
     const STARTED: &str = r#"{"state":"STARTED","state.v2":"STARTED"}"#;
     const CONFIG: &str = r#"{"properties":{"name":"x"}}"#;
 
-    fn state(records: &[(&str, Option<&str>)]) -> ConfigState {
+    type Applied = Result<ConfigChange, StorageRecordError>;
+
+    fn applied(records: &[(&str, Option<&str>)]) -> (ConfigState, Vec<Applied>) {
         let mut state = ConfigState::new();
+        let mut changes = Vec::new();
         for ((key, value), offset) in records.iter().zip(0..) {
-            state.apply(offset, Some(key.as_bytes()), value.map(str::as_bytes));
+            let applied = state.apply(offset, Some(key.as_bytes()), value.map(str::as_bytes));
+            changes.push(applied);
         }
-        state
+        (state, changes)
+    }
+
+    fn state(records: &[(&str, Option<&str>)]) -> ConfigState {
+        applied(records).0
     }
 
     fn connector(records: &[(&str, Option<&str>)]) -> ConnectorState {
-        state(records).connectors["x"].clone()
+        (*state(records).connectors["x"]).clone()
     }
 
     #[test]
@@ -367,18 +461,85 @@ mod tests {
     }
 
     #[test]
+    fn fencing_and_task_generations_outlive_the_connector() {
+        let task = [
+            ("task-x-0", Some(CONFIG)),
+            ("commit-x", Some(r#"{"tasks":1}"#)),
+        ];
+        let fence = [("tasks-fencing-x", Some(r#"{"task-count":1}"#))];
+        let start = [("connector-x", Some(CONFIG))];
+        let of = |records: &[&[(&'static str, Option<&'static str>)]]| {
+            let state = state(&records.concat());
+            let fencing = (state.fencing_count("x"), state.is_pending_fencing("x"));
+            (fencing, state.task_generation("x"))
+        };
+        assert_eq!(of(&[&start]), ((None, false), None));
+        assert_eq!(of(&[&start, &task]), ((None, true), Some(0)));
+        assert_eq!(of(&[&start, &task, &fence]), ((Some(1), false), Some(0)));
+        let again = [&start[..], &task, &fence, &task];
+        assert_eq!(of(&again), ((Some(1), true), Some(1)));
+        let deleted = [&again[..], &[&[("connector-x", None)]]].concat();
+        assert_eq!(of(&deleted), ((Some(1), true), Some(1)));
+        // A commit of no tasks is one of the generation, unless there never was a task.
+        let none = [("commit-x", Some(r#"{"tasks":0}"#))];
+        assert_eq!(of(&[&start, &none]), ((None, true), None));
+        assert_eq!(of(&[&start, &task, &none]), ((None, true), Some(1)));
+    }
+
+    #[test]
+    fn changes_are_told_as_a_worker_acts_on_them() {
+        let (_, changes) = applied(&[
+            ("target-state-x", Some(STOPPED)),
+            ("connector-x", Some(CONFIG)),
+            ("target-state-x", Some(STOPPED)),
+            ("target-state-x", Some(STARTED)),
+            ("task-x-0", Some(CONFIG)),
+            ("commit-x", Some(r#"{"tasks":1}"#)),
+            ("commit-x", Some(r#"{"tasks":1}"#)),
+            ("target-state-x", None),
+            ("connector-x", None),
+            ("commit-x", Some(r#"{"tasks":1}"#)),
+        ]);
+        let connector = || "x".to_owned();
+        let expected = [
+            ConfigChange::None,
+            ConfigChange::Connector {
+                connector: connector(),
+            },
+            ConfigChange::None,
+            ConfigChange::TargetState {
+                connector: connector(),
+            },
+            ConfigChange::None,
+            ConfigChange::Tasks {
+                connector: connector(),
+                tasks: vec![0],
+            },
+            ConfigChange::Tasks {
+                connector: connector(),
+                tasks: vec![],
+            },
+            ConfigChange::None,
+            ConfigChange::Removed {
+                connector: connector(),
+            },
+            ConfigChange::None,
+        ];
+        assert_eq!(changes, expected.map(Ok));
+    }
+
+    #[test]
     fn the_offset_passes_over_values_that_are_not_json_and_counts_unknown_keys() {
         assert_eq!(ConfigState::new().offset, -1);
         assert_eq!(state(&[("connector-x", Some("{"))]).offset, -1);
-        let state = state(&[
+        let (state, changes) = applied(&[
             ("connector-x", Some(CONFIG)),
             ("something", Some("1")),
             ("connector-x", Some(r#"{"properties":"#)),
         ]);
         assert_eq!(state.offset, 2);
-        let reasons: Vec<_> = state.ignored.iter().map(|i| (i.offset, i.reason)).collect();
-        assert_eq!(reasons[0], (1, StorageRecordError::UnknownKey));
-        assert!(matches!(reasons[1], (2, StorageRecordError::NotJson(_))));
+        assert_eq!(changes[1], Err(StorageRecordError::UnknownKey));
+        assert!(matches!(changes[2], Err(StorageRecordError::NotJson(_))));
         assert_eq!(state.connectors.len(), 1);
     }
 
@@ -391,8 +552,12 @@ mod tests {
         ] {
             let mut state = ConfigState::new();
             let (key, value) = target_state_record("x", target);
-            state.apply(0, Some(&key), Some(&value));
-            state.apply(1, Some(b"connector-x"), Some(CONFIG.as_bytes()));
+            state
+                .apply(0, Some(&key), Some(&value))
+                .expect("it is ours");
+            state
+                .apply(1, Some(b"connector-x"), Some(CONFIG.as_bytes()))
+                .expect("it is valid");
             assert_eq!(state.connectors["x"].target, target);
         }
     }

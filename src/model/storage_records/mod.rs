@@ -11,7 +11,7 @@ pub use config_record::{
     ConfigRecord, ConnectorProperties, SessionKey, StorageRecordError, connector_key,
     connector_record, target_state_key, target_state_record,
 };
-pub use config_state::{ConfigState, ConnectorState, IgnoredRecord};
+pub use config_state::{ConfigChange, ConfigState, ConnectorState};
 pub use status_record::{Status, StatusRecord};
 
 use indexmap::IndexMap;

@@ -412,7 +412,8 @@ fn tasks_of_an_inconsistent_connector_are_not_configured() {
         ("connector-c", config),
     ];
     for (offset, (key, value)) in (0..).zip(records) {
-        state.apply(offset, Some(key.as_bytes()), Some(value));
+        let applied = state.apply(offset, Some(key.as_bytes()), Some(value));
+        applied.expect("they are valid");
     }
     let configured = Configured::from(&state);
     assert_eq!(configured.work, work("a a-0 b c"));
