@@ -582,7 +582,8 @@ fn a_missing_acl_names_operation_and_resource() {
         let refused = KafkaError::from(created["forbidden"].clone().unwrap_err());
         let text = shown(&refused);
         assert!(
-            text.contains("CreateTopics for topic forbidden") && text.contains("CREATE"),
+            text.contains("CreateTopics for topic forbidden as User:bob")
+                && text.contains("User:bob lacks Create on topic forbidden; an administrator types: kafka-acls.sh"),
             "{text}"
         );
         let described = cluster
@@ -591,7 +592,11 @@ fn a_missing_acl_names_operation_and_resource() {
             .unwrap();
         let refused = KafkaError::from(described["forbidden"].error.clone().unwrap());
         assert!(refused.is_authorization());
-        assert!(shown(&refused).contains("DESCRIBE"), "{}", shown(&refused));
+        assert!(
+            shown(&refused).contains("User:bob lacks Describe on topic forbidden"),
+            "{}",
+            shown(&refused)
+        );
         let record = SeedRecord {
             key: Bytes::from_static(b"key"),
             value: None,

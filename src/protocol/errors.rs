@@ -56,6 +56,16 @@ impl ErrorCode {
         )
     }
 
+    /// True when the missing ACL is one on the cluster.
+    pub fn is_about_the_cluster(self) -> bool {
+        self.code == CLUSTER_AUTHORIZATION_FAILED
+    }
+
+    /// True when the missing ACL is one on a group.
+    pub fn is_about_a_group(self) -> bool {
+        self.code == GROUP_AUTHORIZATION_FAILED
+    }
+
     /// Returns what an operator can do about it, as a sentence.
     pub fn advice(self) -> Option<&'static str> {
         ADVICE

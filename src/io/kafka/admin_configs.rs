@@ -14,6 +14,7 @@ use kafka_protocol::messages::{DescribeConfigsRequest, IncrementalAlterConfigsRe
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
+use crate::io::kafka::acl::Resource;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::io::kafka::retry::Items;
@@ -98,7 +99,7 @@ impl Cluster {
         let response = connection.call(&request, i16::MAX, deadline).await?;
         for result in response.results {
             let name = result.resource_name.to_string();
-            items.settle(&name, read(result, "topic"));
+            items.settle(&name, read(result, Resource::topic(&name)));
         }
         Ok(())
     }
@@ -122,7 +123,7 @@ impl Cluster {
         let result = response.results.into_iter().next().ok_or_else(|| {
             KafkaError::protocol(connection.address(), "DescribeConfigs without a result")
         })?;
-        Ok(read(result, "broker")?)
+        Ok(read(result, Resource::Broker(id))?)
     }
 
     /// Sets settings of one topic and leaves its other settings alone.
@@ -197,7 +198,7 @@ impl Cluster {
         if result.error_code == errors::NONE {
             return Ok(());
         }
-        let resource = format!("topic {topic}");
+        let resource = Resource::topic(topic);
         let error = BrokerError::new("IncrementalAlterConfigs", resource, result.error_code);
         Err(error.with_message(result.error_message.as_deref()).into())
     }
@@ -210,9 +211,8 @@ fn resource(kind: i8, name: String) -> DescribeConfigsResource {
         .with_configuration_keys(None)
 }
 
-fn read(result: DescribeConfigsResult, kind: &str) -> Result<Configs, BrokerError> {
+fn read(result: DescribeConfigsResult, resource: Resource) -> Result<Configs, BrokerError> {
     if result.error_code != errors::NONE {
-        let resource = format!("{kind} {}", result.resource_name);
         let error = BrokerError::new("DescribeConfigs", resource, result.error_code);
         return Err(error.with_message(result.error_message.as_deref()));
     }

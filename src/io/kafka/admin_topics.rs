@@ -8,6 +8,7 @@ use kafka_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
+use crate::io::kafka::acl::Resource;
 use crate::io::kafka::cluster::{Cluster, TopicDescription, described, topic_name};
 use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::io::kafka::retry::Items;
@@ -157,7 +158,7 @@ impl Cluster {
                         }
                     }
                     let Some(name) = waiting.first() else { break };
-                    let resource = format!("topic {name}");
+                    let resource = Resource::topic(name);
                     BrokerError::new("Metadata", resource, errors::LEADER_NOT_AVAILABLE).into()
                 }
                 Err(error) => error,
@@ -196,7 +197,7 @@ fn outcome(
     if code == errors::NONE {
         return Ok(());
     }
-    Err(BrokerError::new(operation, format!("topic {topic}"), code)
+    Err(BrokerError::new(operation, Resource::topic(topic), code)
         .with_message(message.map(StrBytes::as_str)))
 }
 

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::io::kafka::acl::{Caller, Resource};
 use crate::io::kafka::connection::Connection;
 use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::io::kafka::retry::Retry;
@@ -29,6 +30,7 @@ pub struct Cluster(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     settings: ClientSettings,
+    caller: Arc<Caller>,
     view: Mutex<View>,
     /// Open connections by `host:port`.
     connections: Mutex<HashMap<String, Arc<Connection>>>,
@@ -88,6 +90,7 @@ impl Cluster {
     pub async fn connect(settings: ClientSettings) -> Result<Self, KafkaError> {
         let retry = Retry::within(settings.timeout);
         let cluster = Self(Arc::new(Shared {
+            caller: Arc::new(settings.caller()),
             settings,
             view: Mutex::default(),
             connections: Mutex::default(),
@@ -128,7 +131,10 @@ impl Cluster {
             let names = names.map(<[String]>::to_vec);
             let error = match self.metadata(names, retry.deadline()).await {
                 Ok(response) => {
-                    let topics = described(response);
+                    let mut topics = described(response);
+                    for topic in topics.values_mut() {
+                        topic.error = topic.error.take().map(|e| e.by(&self.0.caller));
+                    }
                     match topics.values().find_map(passing_error) {
                         None => return Ok(topics),
                         // A leader election that outlasts the deadline is part of the description.
@@ -154,7 +160,7 @@ impl Cluster {
             Some(topic) => Ok(topic),
             None => Err(BrokerError::new(
                 "Metadata",
-                format!("topic {name}"),
+                Resource::topic(name),
                 errors::UNKNOWN_TOPIC_OR_PARTITION,
             )
             .into()),
@@ -163,7 +169,12 @@ impl Cluster {
 
     /// Starts an operation that may take the settings' timeout.
     pub(super) fn retry(&self) -> Retry {
-        Retry::within(self.0.settings.timeout)
+        Retry::within(self.0.settings.timeout).of(self.caller())
+    }
+
+    /// Returns who asks, for what a broker refuses.
+    pub(super) fn caller(&self) -> Arc<Caller> {
+        Arc::clone(&self.0.caller)
     }
 
     /// Returns a connection to whichever broker can be reached.
@@ -193,7 +204,7 @@ impl Cluster {
         let Some(broker) = broker else {
             return Err(BrokerError::new(
                 "Metadata",
-                format!("broker {id}"),
+                Resource::Broker(id),
                 errors::LEADER_NOT_AVAILABLE,
             )
             .into());
@@ -242,6 +253,7 @@ impl Cluster {
     pub(super) fn apart(&self) -> Self {
         Self(Arc::new(Shared {
             settings: self.0.settings.clone(),
+            caller: self.caller(),
             view: Mutex::new(self.view().clone()),
             connections: Mutex::default(),
         }))
@@ -409,7 +421,7 @@ fn described_topic(name: &str, topic: &MetadataResponseTopic) -> TopicDescriptio
         internal: topic.is_internal,
         partitions: partitions.collect(),
         error: failed
-            .then(|| BrokerError::new("Metadata", format!("topic {name}"), topic.error_code)),
+            .then(|| BrokerError::new("Metadata", Resource::topic(name), topic.error_code)),
     }
 }
 

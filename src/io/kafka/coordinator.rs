@@ -8,6 +8,7 @@ use kafka_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
+use crate::io::kafka::acl::Resource;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::connection::Connection;
 use crate::io::kafka::error::{BrokerError, KafkaError};
@@ -67,7 +68,7 @@ impl Cluster {
         let found = found.into_iter().next().ok_or_else(|| {
             KafkaError::protocol("the broker", "FindCoordinator without a coordinator")
         })?;
-        Ok(found_at(found)?)
+        Ok(found_at(found).map_err(|error| error.by(&self.caller()))?)
     }
 
     /// Finds the coordinators of all open groups; a group whose coordinator cannot be told is settled with the reason.
@@ -127,7 +128,7 @@ fn single(key: StrBytes, response: FindCoordinatorResponse) -> Found {
 
 fn found_at(found: Found) -> Result<Coordinator, BrokerError> {
     if found.error_code != errors::NONE {
-        let resource = format!("group {}", found.key);
+        let resource = Resource::group(&found.key);
         let error = BrokerError::new("FindCoordinator", resource, found.error_code);
         return Err(error.with_message(found.error_message.as_deref()));
     }

@@ -1,7 +1,9 @@
 //! What can go wrong between us and a Kafka cluster, told apart by cause, with a hint of what to do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::io::kafka::acl::{Acl, Caller, Resource};
 use crate::io::kafka::login::LoginError;
 use crate::io::kafka::oauth::TokenError;
 use crate::io::kafka::verifier;
@@ -13,28 +15,40 @@ use crate::protocol::record_batch::RecordBatchError;
 pub struct BrokerError {
     /// The request by its protocol name, `CreateTopics`.
     pub operation: &'static str,
-    /// What it was about, `topic connect-offsets`.
-    pub resource: String,
+    /// What it was about.
+    pub resource: Resource,
     pub code: ErrorCode,
     /// The broker's own words, when it sent any.
-    pub message: Option<String>,
+    pub message: Option<Box<str>>,
+    /// Who asked; `None` until the request's result leaves the client.
+    pub caller: Option<Arc<Caller>>,
 }
 
 impl BrokerError {
-    pub fn new(operation: &'static str, resource: impl Into<String>, code: i16) -> Self {
+    pub fn new(operation: &'static str, resource: impl Into<Resource>, code: i16) -> Self {
         Self {
             operation,
             resource: resource.into(),
             code: ErrorCode::of(code),
             message: None,
+            caller: None,
+        }
+    }
+
+    /// Says who asked.
+    pub(super) fn by(self, caller: &Arc<Caller>) -> Self {
+        Self {
+            caller: Some(Arc::clone(caller)),
+            ..self
         }
     }
 
     /// Adds the broker's words; an empty text is none.
     pub fn with_message(self, message: Option<impl AsRef<str>>) -> Self {
-        let message = message
-            .map(|text| text.as_ref().trim().to_owned())
-            .filter(|text| !text.is_empty());
+        let message = message.and_then(|text| {
+            let text = text.as_ref().trim();
+            (!text.is_empty()).then(|| Box::from(text))
+        });
         Self { message, ..self }
     }
 
@@ -54,27 +68,34 @@ impl BrokerError {
             && !self.is(errors::UNKNOWN_TOPIC_ID)
     }
 
-    /// Returns what to do about it; for a missing ACL, which operation to allow on what.
+    /// Returns the permission that is missing, when that is the error.
+    pub fn lacking(&self) -> Option<Acl> {
+        self.is_authorization()
+            .then(|| Acl::lacking(self.operation, &self.resource, self.code))
+            .flatten()
+    }
+
+    /// Returns what to do about it; for a missing ACL, the command that grants it.
     pub fn hint(&self) -> Option<String> {
-        if self.is_authorization()
-            && let Some((_, acl)) = ACLS.iter().find(|(name, _)| *name == self.operation)
-        {
-            return Some(format!(
-                "Allow the principal {acl} for the {} with `kafka-acls.sh --add`.",
-                self.resource
-            ));
+        match (&self.caller, self.lacking()) {
+            (Some(caller), Some(acl)) => Some(format!(
+                "{} lacks {acl}; an administrator types: {}",
+                caller.name(),
+                caller.grant(&[acl.operation], std::slice::from_ref(&acl.on))
+            )),
+            _ => self.code.advice().map(str::to_owned),
         }
-        self.code.advice().map(str::to_owned)
     }
 }
 
 impl std::fmt::Display for BrokerError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} for {} was answered with {}",
-            self.operation, self.resource, self.code
-        )?;
+        write!(f, "{} for {}", self.operation, self.resource)?;
+        let principal = self.caller.as_ref().and_then(|c| c.principal.as_ref());
+        if let (true, Some(principal)) = (self.is_authorization(), principal) {
+            write!(f, " as {principal}")?;
+        }
+        write!(f, " was answered with {}", self.code)?;
         match &self.message {
             Some(message) => write!(f, ": {message}"),
             None => Ok(()),
@@ -83,28 +104,6 @@ impl std::fmt::Display for BrokerError {
 }
 
 impl std::error::Error for BrokerError {}
-
-/// ACL operations by request, as in Kafka's security documentation ("Operations and Resources on Protocols").
-const ACLS: &[(&str, &str)] = &[
-    ("CreateTopics", "CREATE"),
-    ("DeleteTopics", "DELETE"),
-    ("DescribeConfigs", "DESCRIBE_CONFIGS"),
-    ("IncrementalAlterConfigs", "ALTER_CONFIGS"),
-    ("Metadata", "DESCRIBE"),
-    ("ListOffsets", "DESCRIBE"),
-    ("Fetch", "READ"),
-    ("Produce", "WRITE"),
-    ("FindCoordinator", "DESCRIBE"),
-    ("ListGroups", "DESCRIBE"),
-    ("DescribeGroups", "DESCRIBE"),
-    ("OffsetFetch", "DESCRIBE"),
-    ("OffsetCommit", "READ"),
-    ("DeleteGroups", "DELETE"),
-    ("JoinGroup", "READ"),
-    ("SyncGroup", "READ"),
-    ("Heartbeat", "READ"),
-    ("LeaveGroup", "READ"),
-];
 
 /// Why a TLS session could not be set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -332,6 +331,32 @@ impl KafkaError {
         Some(text.to_owned())
     }
 
+    /// Says who asked, where the error is a broker's answer.
+    pub(super) fn by(self, caller: &Arc<Caller>) -> Self {
+        match self {
+            Self::Broker(error) => Self::Broker(error.by(caller)),
+            Self::Advertised {
+                broker,
+                address,
+                source,
+            } => Self::Advertised {
+                broker,
+                address,
+                source: Box::new(source.by(caller)),
+            },
+            Self::GaveUp {
+                attempts,
+                after,
+                source,
+            } => Self::GaveUp {
+                attempts,
+                after,
+                source: Box::new(source.by(caller)),
+            },
+            other => other,
+        }
+    }
+
     /// Wraps an I/O error of a connection that stood.
     pub(super) fn lost(address: &str, during: &str, error: &std::io::Error) -> Self {
         // In TLS 1.3 a broker says only after the handshake that it wants another client certificate.
@@ -418,13 +443,22 @@ mod tests {
     fn a_missing_acl_is_named_with_operation_and_resource() {
         let error = BrokerError::new(
             "CreateTopics",
-            "topic connect-offsets",
+            Resource::topic("connect-offsets"),
             errors::TOPIC_AUTHORIZATION_FAILED,
+        );
+        let caller = Caller {
+            principal: Some("User:bob".to_owned()),
+            bootstrap: "kafka:9092".to_owned(),
+        };
+        let error = error.by(&Arc::new(caller));
+        assert_eq!(
+            error.to_string(),
+            "CreateTopics for topic connect-offsets as User:bob was answered with TOPIC_AUTHORIZATION_FAILED (29)"
         );
         assert_eq!(
             error.hint().as_deref(),
             Some(
-                "Allow the principal CREATE for the topic connect-offsets with `kafka-acls.sh --add`."
+                "User:bob lacks Create on topic connect-offsets; an administrator types: kafka-acls.sh --bootstrap-server kafka:9092 --command-config ADMIN.properties --add --allow-principal User:bob --operation Create --topic connect-offsets"
             )
         );
         assert_eq!(

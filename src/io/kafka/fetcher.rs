@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::io::kafka::acl::Resource;
 use crate::io::kafka::cluster::{Cluster, topic_name};
 use crate::io::kafka::connection::Connection;
 use crate::io::kafka::error::{BrokerError, KafkaError};
@@ -143,7 +144,7 @@ impl Fetcher {
         let topic = self.cluster.topic(&self.topic).await?;
         // A topic of the same name, deleted and created again, has nothing to do with what was read so far.
         if first_id.is_some() && *first_id != topic.id {
-            let resource = format!("topic {}", self.topic);
+            let resource = Resource::topic(&self.topic);
             return Err(BrokerError::new("Fetch", resource, errors::UNKNOWN_TOPIC_ID).into());
         }
         *first_id = topic.id;
@@ -260,7 +261,7 @@ impl Fetcher {
         session: &mut Session,
     ) -> Result<(), KafkaError> {
         if response.error_code != errors::NONE {
-            let resource = format!("topic {}", self.topic);
+            let resource = Resource::topic(&self.topic);
             return Err(BrokerError::new("Fetch", resource, response.error_code).into());
         }
         let partitions: Vec<PartitionData> = response
@@ -310,7 +311,7 @@ impl Fetcher {
             return self.after_deletion(span).await;
         }
         if data.error_code != errors::NONE {
-            let resource = format!("partition {}-{}", self.topic, span.partition);
+            let resource = Resource::partition(&self.topic, span.partition);
             return Err(BrokerError::new("Fetch", resource, data.error_code).into());
         }
         let available = match self.isolation {
@@ -359,7 +360,7 @@ impl Fetcher {
             .cluster
             .offsets(&self.topic, OffsetSpec::Earliest)
             .await?;
-        let resource = format!("partition {}-{}", self.topic, span.partition);
+        let resource = Resource::partition(&self.topic, span.partition);
         match starts.get(&span.partition) {
             Some(start) if *start > span.position => Ok(Span {
                 position: *start,

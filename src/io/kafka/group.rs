@@ -17,6 +17,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::{Request, StrBytes};
 use tokio::time::Instant;
 
+use crate::io::kafka::acl::Resource;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::connection::Connection;
 use crate::io::kafka::error::{BrokerError, KafkaError};
@@ -211,7 +212,8 @@ impl GroupClient {
 
     /// Returns an answer's code as an error, for callers to whom it is one.
     pub fn failed(&self, operation: &'static str, code: ErrorCode) -> BrokerError {
-        BrokerError::new(operation, format!("group {}", self.group), code.code)
+        BrokerError::new(operation, Resource::group(&self.group), code.code)
+            .by(&self.cluster.caller())
     }
 
     async fn ask<R: Request>(

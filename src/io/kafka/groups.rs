@@ -15,6 +15,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
+use crate::io::kafka::acl::Resource;
 use crate::io::kafka::cluster::{Cluster, topic_name};
 use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::io::kafka::retry::Items;
@@ -106,7 +107,7 @@ impl Cluster {
         let request = ListGroupsRequest::default();
         let response = connection.call(&request, i16::MAX, deadline).await?;
         if response.error_code != errors::NONE {
-            let resource = format!("broker {broker}");
+            let resource = Resource::Broker(broker);
             return Err(BrokerError::new("ListGroups", resource, response.error_code).into());
         }
         let groups = response.groups.into_iter().map(|group| {
@@ -186,11 +187,11 @@ impl Cluster {
                 .with_topics(None)
         };
         let response = connection.request(&request, version, deadline).await?;
-        let failed = |code| BrokerError::new("OffsetFetch", format!("group {group}"), code);
+        let failed = |code| BrokerError::new("OffsetFetch", Resource::group(group), code);
         let mut offsets = BTreeMap::new();
         for (topic, partition, offset, code) in committed(response, failed)? {
             if code != errors::NONE {
-                let resource = format!("group {group}, partition {topic}-{partition}");
+                let resource = Resource::committed(group, &topic, partition);
                 return Err(BrokerError::new("OffsetFetch", resource, code).into());
             }
             if offset >= 0 {
@@ -259,8 +260,9 @@ impl Cluster {
         for topic in response.topics {
             for partition in topic.partitions {
                 let at = (topic.name.to_string(), partition.partition_index);
-                let resource = format!("group {group}, partition {}-{}", at.0, at.1);
-                let outcome = coded("OffsetCommit", resource, partition.error_code);
+                let resource = Resource::committed(group, &at.0, at.1);
+                let outcome = coded("OffsetCommit", resource, partition.error_code)
+                    .map_err(|error| error.by(&self.caller()));
                 outcomes.insert(at, outcome);
             }
         }
@@ -294,7 +296,7 @@ impl Cluster {
             let response = connection.call(&request, i16::MAX, deadline).await?;
             for result in response.results {
                 let id = result.group_id.to_string();
-                let outcome = coded("DeleteGroups", format!("group {id}"), result.error_code);
+                let outcome = coded("DeleteGroups", Resource::group(&id), result.error_code);
                 items.settle(&id, outcome);
             }
         }
@@ -302,7 +304,7 @@ impl Cluster {
     }
 }
 
-fn coded(operation: &'static str, resource: String, code: i16) -> Result<(), BrokerError> {
+fn coded(operation: &'static str, resource: Resource, code: i16) -> Result<(), BrokerError> {
     if code == errors::NONE {
         Ok(())
     } else {
@@ -314,7 +316,7 @@ fn described_group(group: DescribedGroup) -> Result<GroupDescription, BrokerErro
     // From version 6 on (KIP-1043) an unknown group is an error; before, it was in state Dead.
     let unknown = group.error_code == errors::GROUP_ID_NOT_FOUND;
     if group.error_code != errors::NONE && !unknown {
-        let resource = format!("group {}", group.group_id.as_str());
+        let resource = Resource::group(group.group_id.as_str());
         let error = BrokerError::new("DescribeGroups", resource, group.error_code);
         return Err(error.with_message(group.error_message.as_deref()));
     }

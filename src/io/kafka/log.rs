@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::io::kafka::acl::Resource;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::io::kafka::fetcher::{Chunk, Fetcher, Span};
@@ -156,7 +157,7 @@ impl LogReader {
             let start = starts.get(&partition).copied().unwrap_or(0);
             if is_known(&partition) && start > end {
                 // The log is shorter than it was: records were lost with their leader, or the topic is another.
-                let resource = format!("partition {}-{partition}", self.topic);
+                let resource = Resource::partition(&self.topic, partition);
                 let code = errors::OFFSET_OUT_OF_RANGE;
                 return Err(BrokerError::new("ListOffsets", resource, code).into());
             }

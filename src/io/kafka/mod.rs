@@ -1,5 +1,6 @@
 //! The Kafka client layer: kafka-protocol as codec; our own connections, routing, retry, deadlines and security.
 
+pub mod acl;
 pub mod admin_configs;
 pub mod admin_topics;
 pub mod cluster;
@@ -25,6 +26,7 @@ mod oauth;
 mod pem;
 mod retry;
 mod seed_partition;
+mod subject;
 pub(in crate::io) mod tls;
 mod token_endpoint;
 mod unsecured;

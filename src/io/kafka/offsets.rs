@@ -6,6 +6,7 @@ use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListO
 use kafka_protocol::messages::{BrokerId, ListOffsetsRequest};
 use tokio::time::Instant;
 
+use crate::io::kafka::acl::Resource;
 use crate::io::kafka::cluster::{Cluster, topic_name};
 use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::protocol::errors;
@@ -105,7 +106,7 @@ impl Cluster {
                 let offset = if answer.error_code == errors::NONE {
                     Ok(answer.offset)
                 } else {
-                    let resource = format!("partition {topic}-{}", answer.partition_index);
+                    let resource = Resource::partition(topic, answer.partition_index);
                     Err(BrokerError::new("ListOffsets", resource, answer.error_code))
                 };
                 (answer.partition_index, offset)

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::io::kafka::acl::Caller;
 use crate::io::kafka::error::{BrokerError, KafkaError};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -18,6 +20,7 @@ pub(super) struct Retry {
     started: Instant,
     attempts: u32,
     last: Option<KafkaError>,
+    caller: Option<Arc<Caller>>,
 }
 
 impl Retry {
@@ -27,6 +30,15 @@ impl Retry {
             started: Instant::now(),
             attempts: 0,
             last: None,
+            caller: None,
+        }
+    }
+
+    /// Says who asks: what a broker refuses is then refused to somebody.
+    pub(super) fn of(self, caller: Arc<Caller>) -> Self {
+        Self {
+            caller: Some(caller),
+            ..self
         }
     }
 
@@ -41,7 +53,7 @@ impl Retry {
         if error.is_retriable() {
             self.wait(error).await
         } else {
-            Err(error)
+            Err(self.signed(error))
         }
     }
 
@@ -49,6 +61,13 @@ impl Retry {
     pub(super) async fn pause(&mut self, error: KafkaError) -> Result<(), KafkaError> {
         self.attempts += 1;
         self.wait(error).await
+    }
+
+    fn signed(&self, error: KafkaError) -> KafkaError {
+        match &self.caller {
+            Some(caller) => error.by(caller),
+            None => error,
+        }
     }
 
     async fn wait(&mut self, error: KafkaError) -> Result<(), KafkaError> {
@@ -69,6 +88,7 @@ impl Retry {
     }
 
     fn given_up(&self, error: KafkaError) -> KafkaError {
+        let error = self.signed(error);
         if self.attempts < 2 {
             return error;
         }
@@ -143,6 +163,7 @@ impl<T> Items<T> {
             return Ok(true);
         }
         let Some((name, last)) = self.open.iter().next() else {
+            self.sign(retry);
             return Ok(false);
         };
         let Some(error) = last.clone() else {
@@ -154,8 +175,19 @@ impl<T> Items<T> {
         let left = retry.pause_if_transient(error.into()).await.is_ok();
         if !left {
             self.close();
+            self.sign(retry);
         }
         Ok(left)
+    }
+
+    /// Says of every refusal to whom it was given.
+    fn sign(&mut self, retry: &Retry) {
+        let Some(caller) = &retry.caller else { return };
+        for outcome in self.settled.values_mut() {
+            if let Err(error) = outcome {
+                *error = error.clone().by(caller);
+            }
+        }
     }
 
     /// Settles what is open with the last error seen.

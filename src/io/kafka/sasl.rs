@@ -108,6 +108,16 @@ impl Sasl {
         }
     }
 
+    /// Returns the name that is logged in with; `None` for a token, of which the broker reads it.
+    pub fn username(&self) -> Option<&str> {
+        match self {
+            Self::Plain(own) | Self::ScramSha256(own) | Self::ScramSha512(own) => {
+                Some(&own.username)
+            }
+            Self::OauthBearer(_) => None,
+        }
+    }
+
     /// Returns the same credentials for rskafka.
     pub fn for_rskafka(&self) -> rskafka::client::SaslConfig {
         use rskafka::client::{Credentials as Pair, SaslConfig};

@@ -15,6 +15,8 @@ pub struct Security {
     pub tls: Option<Arc<rustls::ClientConfig>>,
     /// `Some` for SASL_PLAINTEXT and SASL_SSL.
     pub sasl: Option<Sasl>,
+    /// Subject of the client certificate, if one is presented.
+    pub subject: Option<String>,
 }
 
 impl Security {
@@ -36,12 +38,26 @@ impl Security {
                 });
             }
         };
+        let tls = encrypted.then(|| tls::client(config)).transpose()?;
+        let (tls, subject) = tls.map_or((None, None), |tls| (Some(tls.config), tls.subject));
         Ok(Self {
-            tls: encrypted.then(|| tls::client_config(config)).transpose()?,
+            tls,
+            subject,
             sasl: login
                 .then(|| Sasl::from_config(config, timeout))
                 .transpose()?,
         })
+    }
+
+    /// Returns the principal that a broker sees, unless it maps names or builds principals in its own way; `None`: only
+    /// the broker can tell (`DefaultKafkaPrincipalBuilder`).
+    pub fn principal(&self) -> Option<String> {
+        let name = match (&self.sasl, &self.tls) {
+            (Some(sasl), _) => sasl.username()?,
+            (None, Some(_)) => self.subject.as_deref().unwrap_or(ANONYMOUS),
+            (None, None) => ANONYMOUS,
+        };
+        Some(format!("User:{name}"))
     }
 
     /// Returns Kafka's name for this kind of listener.
@@ -54,6 +70,9 @@ impl Security {
         }
     }
 }
+
+/// Who does not log in (`KafkaPrincipal.ANONYMOUS`).
+const ANONYMOUS: &str = "ANONYMOUS";
 
 /// Nothing of keys and credentials is shown.
 impl std::fmt::Debug for Security {

@@ -11,6 +11,8 @@ use rskafka::record::Record;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
+use crate::io::kafka::acl::{Caller, Resource};
+use crate::io::kafka::error::BrokerError;
 use crate::io::kafka::seeder::{SeedError, SeedRecord};
 use crate::protocol::errors::{self, ErrorCode};
 
@@ -40,6 +42,7 @@ pub(super) struct PartitionSeed {
     pub(super) records: Vec<SeedRecord>,
     /// How long any one batch may take.
     pub(super) timeout: Duration,
+    pub(super) caller: Arc<Caller>,
 }
 
 impl PartitionSeed {
@@ -70,9 +73,11 @@ impl PartitionSeed {
                 }
                 // The topic takes less than brokers do by default.
                 Err(SeedError::Partition {
-                    code: Some(errors::MESSAGE_TOO_LARGE),
+                    answer: Some(answer),
                     ..
-                }) if batch.len() > 1 => largest = size_of(batch) / 2,
+                }) if answer.is(errors::MESSAGE_TOO_LARGE) && batch.len() > 1 => {
+                    largest = size_of(batch) / 2;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -134,14 +139,18 @@ impl PartitionSeed {
     }
 
     fn failed(&self, error: &Error, acknowledged: usize) -> SeedError {
-        let code = code_of(error);
+        let resource = Resource::partition(&self.topic, self.partition);
+        let answer =
+            code_of(error).map(|code| BrokerError::new("Produce", resource, code).by(&self.caller));
         SeedError::Partition {
             topic: self.topic.clone(),
             partition: self.partition,
             acknowledged,
             wanted: self.records.len(),
-            reason: code.map_or_else(|| error.to_string(), |code| ErrorCode::of(code).to_string()),
-            code,
+            reason: answer
+                .as_ref()
+                .map_or_else(|| error.to_string(), |answer| answer.code.to_string()),
+            answer: answer.map(Box::new),
         }
     }
 
@@ -152,7 +161,7 @@ impl PartitionSeed {
             acknowledged,
             wanted: self.records.len(),
             reason: format!("{what} within {} s", self.timeout.as_secs_f64()),
-            code: None,
+            answer: None,
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::io::kafka::cluster::Cluster;
-use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::io::kafka::seed_partition::{Ack, PartitionSeed};
 use crate::io::kafka::settings::ClientSettings;
 use crate::protocol::partitioner::partition_of;
@@ -71,7 +71,7 @@ pub enum SeedError {
         wanted: usize,
         reason: String,
         /// Set when a broker's answer is the reason.
-        code: Option<i16>,
+        answer: Option<Box<BrokerError>>,
     },
     #[error("{topic}-{partition} acknowledged {acknowledged} of {wanted} records")]
     Acknowledged {
@@ -93,9 +93,7 @@ impl SeedError {
                 "Keys go to partitions by their number: give the topic its final number first."
                     .to_owned(),
             ),
-            Self::Partition { code, .. } => code
-                .and_then(|code| crate::protocol::errors::ErrorCode::of(code).advice())
-                .map(str::to_owned),
+            Self::Partition { answer, .. } => answer.as_ref()?.hint(),
             Self::Acknowledged { .. } | Self::Interrupted { .. } => Some(
                 "Run the command again: records that are there already are not written twice."
                     .to_owned(),
@@ -140,6 +138,7 @@ pub async fn seed(
             partition,
             records,
             timeout: settings.timeout,
+            caller: cluster.caller(),
         };
         writing.spawn(seed.write(Arc::clone(&client), Arc::clone(&turns), acks.clone()));
     }

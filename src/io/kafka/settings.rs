@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::io::kafka::acl::Caller;
 use crate::io::kafka::config::Config;
 pub use crate::io::kafka::keystore::StoreError;
 use crate::io::kafka::security::Security;
@@ -29,6 +30,14 @@ impl ClientSettings {
             client_id: CLIENT_ID.to_owned(),
             security: Security::default(),
             timeout,
+        }
+    }
+
+    /// Returns who asks, and where.
+    pub fn caller(&self) -> Caller {
+        Caller {
+            principal: self.security.principal(),
+            bootstrap: self.bootstrap.join(","),
         }
     }
 

@@ -10,10 +10,23 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
 use crate::io::kafka::config::Config;
 use crate::io::kafka::keystore::{self, KeyPair, StoreError};
 use crate::io::kafka::settings::SettingsError;
+use crate::io::kafka::subject;
 use crate::io::kafka::verifier::BrokerVerifier;
 
-/// Builds the TLS side of a client from `ssl.*`.
+/// The TLS side of a client.
+pub(crate) struct Client {
+    pub(crate) config: Arc<ClientConfig>,
+    /// Subject of the certificate that is presented to brokers that ask for one.
+    pub(crate) subject: Option<String>,
+}
+
+/// Returns the configuration alone.
 pub(crate) fn client_config(config: &Config) -> Result<Arc<ClientConfig>, SettingsError> {
+    Ok(client(config)?.config)
+}
+
+/// Builds the TLS side of a client from `ssl.*`.
+pub(crate) fn client(config: &Config) -> Result<Client, SettingsError> {
     refuse_unsupported(config)?;
     let provider = Arc::new(provider(config)?);
     let versions = versions(config)?;
@@ -31,10 +44,17 @@ pub(crate) fn client_config(config: &Config) -> Result<Arc<ClientConfig>, Settin
         })?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    Ok(Arc::new(match key_pair {
+    let subject = key_pair
+        .as_ref()
+        .and_then(|pair| subject::of_certificate(pair.chain.first()?));
+    let config = match key_pair {
         None => builder.with_no_client_auth(),
         Some(pair) => builder.with_client_cert_resolver(Arc::new(resolver(pair, &provider)?)),
-    }))
+    };
+    Ok(Client {
+        config: Arc::new(config),
+        subject,
+    })
 }
 
 /// Returns a configuration that trusts nobody, for a client that will only speak plain HTTP.

@@ -16,6 +16,7 @@ use kafka_protocol::records::{
     RecordBatchEncoder, RecordEncodeOptions, TimestampType,
 };
 
+use crate::io::kafka::acl::Resource;
 use crate::io::kafka::cluster::{Cluster, topic_name};
 use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::io::kafka::seeder::SeedRecord;
@@ -128,9 +129,10 @@ impl Writer {
         if answer.error_code == errors::NONE {
             return Ok(answer.base_offset);
         }
-        let resource = format!("partition {}-{}", self.topic, self.partition);
+        let resource = Resource::partition(&self.topic, self.partition);
         let error = BrokerError::new("Produce", resource, answer.error_code)
-            .with_message(answer.error_message.as_deref());
+            .with_message(answer.error_message.as_deref())
+            .by(&self.cluster.caller());
         let unsettled = [
             errors::REQUEST_TIMED_OUT,
             errors::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
@@ -150,7 +152,7 @@ impl Writer {
         let partition = topic.partitions.get(&self.partition);
         let leader = partition.and_then(|partition| partition.leader);
         let Some(leader) = leader else {
-            let resource = format!("partition {}-{}", self.topic, self.partition);
+            let resource = Resource::partition(&self.topic, self.partition);
             return Err(
                 BrokerError::new("Metadata", resource, errors::LEADER_NOT_AVAILABLE).into(),
             );
