@@ -1,6 +1,6 @@
 //! A connector file in the three forms Connect accepts.
 //!
-//! `ConnectStandalone.parseConnectorConfigurationFile` (KIP-285, since 3.7) tries them in this order, and so does
+//! `ConnectStandalone.parseConnectorConfigurationFile` (KIP-980, since 3.7) tries them in this order, and so does
 //! [`parse`]: a JSON object of scalars, a JSON object `{name, config, initial_state?}`, Java properties. A file that is
 //! meant as JSON but is not quite is thus read as properties, and what Connect then says is about those.
 
