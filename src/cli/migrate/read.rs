@@ -1,5 +1,6 @@
 //! Reading the standalone deployment: files with their hashes, and the running worker when it is asked for.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -205,11 +206,11 @@ fn only_running(running: Option<&RunningWorker>, known: &[Connector]) -> Vec<Con
     let Some(running) = running else {
         return Vec::new();
     };
-    let is_known = |name: &str| known.iter().any(|c| c.config.name.trim() == name.trim());
+    let known: HashSet<_> = known.iter().map(|c| c.config.name.trim()).collect();
     running
         .connectors
         .iter()
-        .filter(|c| !is_known(&c.name))
+        .filter(|c| !known.contains(c.name.trim()))
         .map(|c| Connector {
             config: ConnectorConfig {
                 name: c.name.clone(),
