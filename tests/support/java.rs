@@ -45,9 +45,21 @@ pub fn run(source: &str, arguments: &[&str], stdin: &[u8]) -> Output {
 /// Runs the program with the given Kafka version on the class path.
 #[track_caller]
 pub fn run_on(version: &str, source: &str, arguments: &[&str], stdin: &[u8]) -> Output {
+    run_with(QUICK, version, source, arguments, stdin)
+}
+
+/// Runs the program in a JVM with the given options, [`QUICK`] unless what it takes is measured.
+#[track_caller]
+pub fn run_with(
+    jvm: &[&str],
+    version: &str,
+    source: &str,
+    arguments: &[&str],
+    stdin: &[u8],
+) -> Output {
     let classes = compile(version, source);
     let mut child = Command::new("java")
-        .args(QUICK)
+        .args(jvm)
         .args(["-Xmx512m", "-Dfile.encoding=UTF-8", "-cp"])
         .arg(format!(
             "{}:{}",
