@@ -13,6 +13,7 @@ use super::error::{RestError, RestErrorKind};
 use crate::io::kafka::error::TlsFault;
 use crate::io::kafka::verifier;
 use crate::model::rest::{error_message, is_transient};
+use crate::model::secrets::redact_url;
 
 /// The workers of one cluster.
 #[derive(Clone)]
@@ -233,7 +234,7 @@ fn shown_location(asked: &Url, location: &str) -> String {
     };
     to.set_query(None);
     to.set_fragment(None);
-    without_userinfo(to.as_str())
+    redact_url(to.as_str())
 }
 
 /// Says why JSON is not what was asked for, without its values: they may be secrets.
@@ -250,7 +251,7 @@ fn unlike(error: &serde_json::Error) -> String {
 
 impl Worker {
     fn new(text: &str, user: Option<&(String, String)>) -> Result<Self, RestError> {
-        let shown = || without_userinfo(text);
+        let shown = || redact_url(text);
         let mut base = Url::parse(text).map_err(|e| bad_url(&shown(), &e.to_string()))?;
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
             return Err(bad_url(&shown(), "it must start with http:// or https://"));
@@ -273,15 +274,6 @@ impl Worker {
             user: own.or(user.cloned()),
         })
     }
-}
-
-/// Hides what stands before the last `@` of a text that may not even be a URL.
-fn without_userinfo(text: &str) -> String {
-    let Some((before, host)) = text.rsplit_once('@') else {
-        return text.to_owned();
-    };
-    let scheme = before.find("://").map_or(0, |at| at + 3);
-    format!("{}********@{host}", &before[..scheme])
 }
 
 fn split_user(user: &str) -> Result<(String, String), RestError> {

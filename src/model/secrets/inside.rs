@@ -6,8 +6,13 @@ use std::ops::Range;
 use super::{HIDDEN, is_secret};
 
 /// Returns the text with the userinfo of every URL in it hidden.
+///
+/// A text without a scheme may be meant as a URL all the same: what stands before its last `@` is hidden.
 pub fn redact_url(text: &str) -> String {
-    hide(text, url_credentials(text)).into_owned()
+    match text.rsplit_once('@') {
+        Some((_, host)) if !text.contains("://") => format!("{HIDDEN}@{host}"),
+        _ => hide(text, url_credentials(text)).into_owned(),
+    }
 }
 
 /// Returns the value with every credential in it hidden.
@@ -190,6 +195,13 @@ mod tests {
             assert_eq!(redact_value(value), expected);
             assert_eq!(redact_url(value), expected);
         }
+    }
+
+    #[test]
+    fn userinfo_is_hidden_also_where_the_scheme_was_forgotten() {
+        assert_eq!(redact_url("u:p@h:8083"), "********@h:8083");
+        assert_eq!(redact_url("http:/u:p@w@h"), "********@h");
+        assert_eq!(redact_url("h:8083"), "h:8083");
     }
 
     #[test]
