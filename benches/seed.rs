@@ -16,7 +16,7 @@ use connectctl::io::kafka::admin_topics::NewTopic;
 use connectctl::io::kafka::cluster::Cluster;
 use connectctl::io::kafka::seeder::{SeedRecord, seed};
 use connectctl::io::kafka::settings::ClientSettings;
-use connectctl::io::observe::latest_offsets;
+use connectctl::io::offset_store::read_topic;
 use connectctl::protocol::partitioner::partition_of;
 
 #[path = "../tests/support/mod.rs"]
@@ -118,8 +118,9 @@ async fn ours(cluster: &Cluster, topic: &str, records: &[SeedRecord], table: &mu
     let seeded = seeded.expect("all is acknowledged");
     assert_eq!(seeded.records(), records.len());
     let started = Instant::now();
-    let found = latest_offsets(cluster, topic).await;
+    let found = read_topic(cluster, topic).await;
     let found = found.expect("the topic is readable");
+    let found = found.expect("the topic exists").stored;
     table.row(READ_BACK, started.elapsed());
     for record in records {
         let stored = found.get(&record.key).expect("what was seeded is there");

@@ -179,14 +179,114 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show the positions of source connectors')
+            [CompletionResult]::new('seed', 'seed', [CompletionResultType]::ParameterValue, 'Copy the positions of a standalone worker''s file into the offset topic, byte for byte')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write the positions of the offset topic to a file that a standalone worker can start from')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Compare the positions of source connectors in two stores; exit code 3 when they differ')
+            [CompletionResult]::new('where', 'where', [CompletionResultType]::ParameterValue, 'Say which store holds the truth about a connector''s position, and the position')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'connectctl;offsets;show' {
-            [CompletionResult]::new('--partitions', '--partitions', [CompletionResultType]::ParameterName, 'Also show in which of N partitions of an offset topic each key lies')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'REST URL of a worker; repeat it for more workers of the same cluster')
+            [CompletionResult]::new('--partitions', '--partitions', [CompletionResultType]::ParameterName, 'Also show in which of N partitions of an offset topic each key of FILE would lie')
             [CompletionResult]::new('--connector', '--connector', [CompletionResultType]::ParameterName, 'Only offsets of this connector; repeat it for more')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--worker-config', '--worker-config', [CompletionResultType]::ParameterName, 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them')
+            [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Kafka brokers, as in Kafka''s own tools; instead of those of the file')
+            [CompletionResult]::new('--command-config', '--command-config', [CompletionResultType]::ParameterName, 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User for basic authentication; a URL of the form https://NAME:PASSWORD@HOST goes before it')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Trust the certificate authorities in this PEM file, and no others, for https:// URLs')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Client certificate in PEM, where workers ask for one; the file may hold the key too')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Private key of --cert, PEM in PKCS#8')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Deadline of every wait for the network')
+            [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show the values of settings that hold credentials')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'connectctl;offsets;seed' {
+            [CompletionResult]::new('--connector', '--connector', [CompletionResultType]::ParameterName, 'Only this connector of the file; repeat it for more')
+            [CompletionResult]::new('--rename', '--rename', [CompletionResultType]::ParameterName, 'Give the positions of a connector to another name')
+            [CompletionResult]::new('--backup', '--backup', [CompletionResultType]::ParameterName, 'Where replaced offsets are saved')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Format of the report on stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Format of the report on stdout')
+            [CompletionResult]::new('--worker-config', '--worker-config', [CompletionResultType]::ParameterName, 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them')
+            [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Kafka brokers, as in Kafka''s own tools; instead of those of the file')
+            [CompletionResult]::new('--command-config', '--command-config', [CompletionResultType]::ParameterName, 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Deadline of every wait for the network')
+            [CompletionResult]::new('--overwrite-offsets', '--overwrite-offsets', [CompletionResultType]::ParameterName, 'Replace offsets that the topic has for a connector that is absent or stopped')
+            [CompletionResult]::new('--source-stopped', '--source-stopped', [CompletionResultType]::ParameterName, 'Say that the standalone worker is stopped, where the age of the file does not show it')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be written and write nothing; exit code 3 when there is something to do')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show the values of settings that hold credentials')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'connectctl;offsets;export' {
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'File to write')
+            [CompletionResult]::new('--connector', '--connector', [CompletionResultType]::ParameterName, 'Only this connector; repeat it for more')
+            [CompletionResult]::new('--rename', '--rename', [CompletionResultType]::ParameterName, 'Write the positions of a connector under another name')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--worker-config', '--worker-config', [CompletionResultType]::ParameterName, 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them')
+            [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Kafka brokers, as in Kafka''s own tools; instead of those of the file')
+            [CompletionResult]::new('--command-config', '--command-config', [CompletionResultType]::ParameterName, 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Deadline of every wait for the network')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Make the same checks and write nothing; exit code 3 when there is something to write')
+            [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show the values of settings that hold credentials')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'connectctl;offsets;diff' {
+            [CompletionResult]::new('--connector', '--connector', [CompletionResultType]::ParameterName, 'Only offsets of this connector; repeat it for more')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User for basic authentication; a URL of the form https://NAME:PASSWORD@HOST goes before it')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Trust the certificate authorities in this PEM file, and no others, for https:// URLs')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Client certificate in PEM, where workers ask for one; the file may hold the key too')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Private key of --cert, PEM in PKCS#8')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Deadline of every wait for the network')
+            [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show the values of settings that hold credentials')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'connectctl;offsets;where' {
+            [CompletionResult]::new('--offsets', '--offsets', [CompletionResultType]::ParameterName, 'Offsets file of a standalone worker')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'REST URL of a worker; repeat it for more workers of the same cluster')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--worker-config', '--worker-config', [CompletionResultType]::ParameterName, 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them')
+            [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Kafka brokers, as in Kafka''s own tools; instead of those of the file')
+            [CompletionResult]::new('--command-config', '--command-config', [CompletionResultType]::ParameterName, 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User for basic authentication; a URL of the form https://NAME:PASSWORD@HOST goes before it')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Trust the certificate authorities in this PEM file, and no others, for https:// URLs')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Client certificate in PEM, where workers ask for one; the file may hold the key too')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Private key of --cert, PEM in PKCS#8')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Deadline of every wait for the network')
             [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show the values of settings that hold credentials')
@@ -200,10 +300,26 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
         }
         'connectctl;offsets;help' {
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show the positions of source connectors')
+            [CompletionResult]::new('seed', 'seed', [CompletionResultType]::ParameterValue, 'Copy the positions of a standalone worker''s file into the offset topic, byte for byte')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write the positions of the offset topic to a file that a standalone worker can start from')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Compare the positions of source connectors in two stores; exit code 3 when they differ')
+            [CompletionResult]::new('where', 'where', [CompletionResultType]::ParameterValue, 'Say which store holds the truth about a connector''s position, and the position')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'connectctl;offsets;help;show' {
+            break
+        }
+        'connectctl;offsets;help;seed' {
+            break
+        }
+        'connectctl;offsets;help;export' {
+            break
+        }
+        'connectctl;offsets;help;diff' {
+            break
+        }
+        'connectctl;offsets;help;where' {
             break
         }
         'connectctl;offsets;help;help' {
@@ -353,9 +469,25 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
         }
         'connectctl;help;offsets' {
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show the positions of source connectors')
+            [CompletionResult]::new('seed', 'seed', [CompletionResultType]::ParameterValue, 'Copy the positions of a standalone worker''s file into the offset topic, byte for byte')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write the positions of the offset topic to a file that a standalone worker can start from')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Compare the positions of source connectors in two stores; exit code 3 when they differ')
+            [CompletionResult]::new('where', 'where', [CompletionResultType]::ParameterValue, 'Say which store holds the truth about a connector''s position, and the position')
             break
         }
         'connectctl;help;offsets;show' {
+            break
+        }
+        'connectctl;help;offsets;seed' {
+            break
+        }
+        'connectctl;help;offsets;export' {
+            break
+        }
+        'connectctl;help;offsets;diff' {
+            break
+        }
+        'connectctl;help;offsets;where' {
             break
         }
         'connectctl;help;topics' {

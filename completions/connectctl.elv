@@ -166,13 +166,109 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand show 'Show the positions of source connectors'
+            cand seed 'Copy the positions of a standalone worker''s file into the offset topic, byte for byte'
+            cand export 'Write the positions of the offset topic to a file that a standalone worker can start from'
+            cand diff 'Compare the positions of source connectors in two stores; exit code 3 when they differ'
+            cand where 'Say which store holds the truth about a connector''s position, and the position'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'connectctl;offsets;show'= {
-            cand --partitions 'Also show in which of N partitions of an offset topic each key lies'
+            cand --url 'REST URL of a worker; repeat it for more workers of the same cluster'
+            cand --partitions 'Also show in which of N partitions of an offset topic each key of FILE would lie'
             cand --connector 'Only offsets of this connector; repeat it for more'
             cand -o 'Output format'
             cand --output 'Output format'
+            cand --worker-config 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them'
+            cand --bootstrap-server 'Kafka brokers, as in Kafka''s own tools; instead of those of the file'
+            cand --command-config 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal'
+            cand --user 'User for basic authentication; a URL of the form https://NAME:PASSWORD@HOST goes before it'
+            cand --cacert 'Trust the certificate authorities in this PEM file, and no others, for https:// URLs'
+            cand --cert 'Client certificate in PEM, where workers ask for one; the file may hold the key too'
+            cand --key 'Private key of --cert, PEM in PKCS#8'
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'connectctl;offsets;seed'= {
+            cand --connector 'Only this connector of the file; repeat it for more'
+            cand --rename 'Give the positions of a connector to another name'
+            cand --backup 'Where replaced offsets are saved'
+            cand -o 'Format of the report on stdout'
+            cand --output 'Format of the report on stdout'
+            cand --worker-config 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them'
+            cand --bootstrap-server 'Kafka brokers, as in Kafka''s own tools; instead of those of the file'
+            cand --command-config 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal'
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --overwrite-offsets 'Replace offsets that the topic has for a connector that is absent or stopped'
+            cand --source-stopped 'Say that the standalone worker is stopped, where the age of the file does not show it'
+            cand --dry-run 'Show what would be written and write nothing; exit code 3 when there is something to do'
+            cand -y 'Do not ask'
+            cand --yes 'Do not ask'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'connectctl;offsets;export'= {
+            cand --to 'File to write'
+            cand --connector 'Only this connector; repeat it for more'
+            cand --rename 'Write the positions of a connector under another name'
+            cand -o 'Output format'
+            cand --output 'Output format'
+            cand --worker-config 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them'
+            cand --bootstrap-server 'Kafka brokers, as in Kafka''s own tools; instead of those of the file'
+            cand --command-config 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal'
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --dry-run 'Make the same checks and write nothing; exit code 3 when there is something to write'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'connectctl;offsets;diff'= {
+            cand --connector 'Only offsets of this connector; repeat it for more'
+            cand -o 'Output format'
+            cand --output 'Output format'
+            cand --user 'User for basic authentication; a URL of the form https://NAME:PASSWORD@HOST goes before it'
+            cand --cacert 'Trust the certificate authorities in this PEM file, and no others, for https:// URLs'
+            cand --cert 'Client certificate in PEM, where workers ask for one; the file may hold the key too'
+            cand --key 'Private key of --cert, PEM in PKCS#8'
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'connectctl;offsets;where'= {
+            cand --offsets 'Offsets file of a standalone worker'
+            cand --url 'REST URL of a worker; repeat it for more workers of the same cluster'
+            cand -o 'Output format'
+            cand --output 'Output format'
+            cand --worker-config 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them'
+            cand --bootstrap-server 'Kafka brokers, as in Kafka''s own tools; instead of those of the file'
+            cand --command-config 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal'
+            cand --user 'User for basic authentication; a URL of the form https://NAME:PASSWORD@HOST goes before it'
+            cand --cacert 'Trust the certificate authorities in this PEM file, and no others, for https:// URLs'
+            cand --cert 'Client certificate in PEM, where workers ask for one; the file may hold the key too'
+            cand --key 'Private key of --cert, PEM in PKCS#8'
             cand --color 'When to use colour'
             cand --timeout 'Deadline of every wait for the network'
             cand --show-secrets 'Show the values of settings that hold credentials'
@@ -185,9 +281,21 @@ set edit:completion:arg-completer[connectctl] = {|@words|
         }
         &'connectctl;offsets;help'= {
             cand show 'Show the positions of source connectors'
+            cand seed 'Copy the positions of a standalone worker''s file into the offset topic, byte for byte'
+            cand export 'Write the positions of the offset topic to a file that a standalone worker can start from'
+            cand diff 'Compare the positions of source connectors in two stores; exit code 3 when they differ'
+            cand where 'Say which store holds the truth about a connector''s position, and the position'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'connectctl;offsets;help;show'= {
+        }
+        &'connectctl;offsets;help;seed'= {
+        }
+        &'connectctl;offsets;help;export'= {
+        }
+        &'connectctl;offsets;help;diff'= {
+        }
+        &'connectctl;offsets;help;where'= {
         }
         &'connectctl;offsets;help;help'= {
         }
@@ -317,8 +425,20 @@ set edit:completion:arg-completer[connectctl] = {|@words|
         }
         &'connectctl;help;offsets'= {
             cand show 'Show the positions of source connectors'
+            cand seed 'Copy the positions of a standalone worker''s file into the offset topic, byte for byte'
+            cand export 'Write the positions of the offset topic to a file that a standalone worker can start from'
+            cand diff 'Compare the positions of source connectors in two stores; exit code 3 when they differ'
+            cand where 'Say which store holds the truth about a connector''s position, and the position'
         }
         &'connectctl;help;offsets;show'= {
+        }
+        &'connectctl;help;offsets;seed'= {
+        }
+        &'connectctl;help;offsets;export'= {
+        }
+        &'connectctl;help;offsets;diff'= {
+        }
+        &'connectctl;help;offsets;where'= {
         }
         &'connectctl;help;topics'= {
             cand create 'Create the storage topics that are missing, and say of each what it is'

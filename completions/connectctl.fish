@@ -141,23 +141,35 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l show-s
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s V -l version -d 'Print version'
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show help" -l color -d 'When to use colour' -r -f -a "auto\t''
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show help" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show help" -l show-secrets -d 'Show the values of settings that hold credentials'
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show help" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show help" -s V -l version -d 'Print version'
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'Show the positions of source connectors'
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l partitions -d 'Also show in which of N partitions of an offset topic each key lies' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -l timeout -d 'Deadline of every wait for the network' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -l show-secrets -d 'Show the values of settings that hold credentials'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -s V -l version -d 'Print version'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -f -a "show" -d 'Show the positions of source connectors'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -f -a "seed" -d 'Copy the positions of a standalone worker\'s file into the offset topic, byte for byte'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -f -a "export" -d 'Write the positions of the offset topic to a file that a standalone worker can start from'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -f -a "diff" -d 'Compare the positions of source connectors in two stores; exit code 3 when they differ'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -f -a "where" -d 'Say which store holds the truth about a connector\'s position, and the position'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l url -d 'REST URL of a worker; repeat it for more workers of the same cluster' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l partitions -d 'Also show in which of N partitions of an offset topic each key of FILE would lie' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l connector -d 'Only offsets of this connector; repeat it for more' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -s o -l output -d 'Output format' -r -f -a "table\t''
 wide\t''
 json\t''
 yaml\t''
 name\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l worker-config -d 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l bootstrap-server -d 'Kafka brokers, as in Kafka\'s own tools; instead of those of the file' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l command-config -d 'Client settings (security), as in Kafka\'s own tools; instead of the worker\'s own, for another principal' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l user -d 'User for basic authentication; a URL of the form https://NAME:PASSWORD@HOST goes before it' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l cacert -d 'Trust the certificate authorities in this PEM file, and no others, for https:// URLs' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l cert -d 'Client certificate in PEM, where workers ask for one; the file may hold the key too' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l key -d 'Private key of --cert, PEM in PKCS#8' -r -F
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -166,7 +178,88 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fis
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l connector -d 'Only this connector of the file; repeat it for more' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l rename -d 'Give the positions of a connector to another name' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l backup -d 'Where replaced offsets are saved' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -s o -l output -d 'Format of the report on stdout' -r -f -a "text\t''
+json\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l worker-config -d 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l bootstrap-server -d 'Kafka brokers, as in Kafka\'s own tools; instead of those of the file' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l command-config -d 'Client settings (security), as in Kafka\'s own tools; instead of the worker\'s own, for another principal' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l timeout -d 'Deadline of every wait for the network' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l overwrite-offsets -d 'Replace offsets that the topic has for a connector that is absent or stopped'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l source-stopped -d 'Say that the standalone worker is stopped, where the age of the file does not show it'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l dry-run -d 'Show what would be written and write nothing; exit code 3 when there is something to do'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -s y -l yes -d 'Do not ask'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l show-secrets -d 'Show the values of settings that hold credentials'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -s V -l version -d 'Print version'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l to -d 'File to write' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l connector -d 'Only this connector; repeat it for more' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l rename -d 'Write the positions of a connector under another name' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -s o -l output -d 'Output format' -r -f -a "text\t''
+json\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l worker-config -d 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l bootstrap-server -d 'Kafka brokers, as in Kafka\'s own tools; instead of those of the file' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l command-config -d 'Client settings (security), as in Kafka\'s own tools; instead of the worker\'s own, for another principal' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l timeout -d 'Deadline of every wait for the network' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l dry-run -d 'Make the same checks and write nothing; exit code 3 when there is something to write'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l show-secrets -d 'Show the values of settings that hold credentials'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -l connector -d 'Only offsets of this connector; repeat it for more' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -s o -l output -d 'Output format' -r -f -a "table\t''
+wide\t''
+json\t''
+yaml\t''
+name\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -l user -d 'User for basic authentication; a URL of the form https://NAME:PASSWORD@HOST goes before it' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -l cacert -d 'Trust the certificate authorities in this PEM file, and no others, for https:// URLs' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -l cert -d 'Client certificate in PEM, where workers ask for one; the file may hold the key too' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -l key -d 'Private key of --cert, PEM in PKCS#8' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -l timeout -d 'Deadline of every wait for the network' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -l show-secrets -d 'Show the values of settings that hold credentials'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -s V -l version -d 'Print version'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l offsets -d 'Offsets file of a standalone worker' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l url -d 'REST URL of a worker; repeat it for more workers of the same cluster' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -s o -l output -d 'Output format' -r -f -a "table\t''
+wide\t''
+json\t''
+yaml\t''
+name\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l worker-config -d 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l bootstrap-server -d 'Kafka brokers, as in Kafka\'s own tools; instead of those of the file' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l command-config -d 'Client settings (security), as in Kafka\'s own tools; instead of the worker\'s own, for another principal' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l user -d 'User for basic authentication; a URL of the form https://NAME:PASSWORD@HOST goes before it' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l cacert -d 'Trust the certificate authorities in this PEM file, and no others, for https:// URLs' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l cert -d 'Client certificate in PEM, where workers ask for one; the file may hold the key too' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l key -d 'Private key of --cert, PEM in PKCS#8' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l timeout -d 'Deadline of every wait for the network' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l show-secrets -d 'Show the values of settings that hold credentials'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -s V -l version -d 'Print version'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the positions of source connectors'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from help" -f -a "seed" -d 'Copy the positions of a standalone worker\'s file into the offset topic, byte for byte'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write the positions of the offset topic to a file that a standalone worker can start from'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Compare the positions of source connectors in two stores; exit code 3 when they differ'
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from help" -f -a "where" -d 'Say which store holds the truth about a connector\'s position, and the position'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -257,6 +350,10 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fi
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show what Connect reads from a worker or connector file, key by key'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from offsets" -f -a "show" -d 'Show the positions of source connectors'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from offsets" -f -a "seed" -d 'Copy the positions of a standalone worker\'s file into the offset topic, byte for byte'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from offsets" -f -a "export" -d 'Write the positions of the offset topic to a file that a standalone worker can start from'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from offsets" -f -a "diff" -d 'Compare the positions of source connectors in two stores; exit code 3 when they differ'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from offsets" -f -a "where" -d 'Say which store holds the truth about a connector\'s position, and the position'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from topics" -f -a "create" -d 'Create the storage topics that are missing, and say of each what it is'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from topics" -f -a "check" -d 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from topics" -f -a "describe" -d 'Show the storage topics as they are'

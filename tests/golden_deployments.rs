@@ -9,10 +9,10 @@ use connectctl::model::offset_file::OffsetEntry;
 use connectctl::model::properties::{Document, Properties};
 use connectctl::plan::findings::{CATALOGUE, Listing, table};
 use connectctl::plan::{
-    Broker, Choices, ConnectGroup, Connector, Deployment, Observed, ObservedTopic, OffsetsFile,
-    OffsetsInput, Origin, PartitionPosition, Plan, Rename, ReplicationFactor, RunningConnector,
-    RunningWorker, SinkGroup, StoredConnector, StoredOffset, TopicRefusal, WorkerFile, make,
-    render,
+    Broker, Choices, ConnectGroup, Connector, Deployment, Elsewhere, Observed, ObservedTopic,
+    OffsetsFile, OffsetsInput, Origin, PartitionPosition, Plan, Rename, ReplicationFactor,
+    RunningConnector, RunningWorker, SinkGroup, StoredConnector, StoredOffset, TopicRefusal,
+    WorkerFile, make, render,
 };
 use connectctl::protocol::partitioner::partition_of;
 use serde::Deserialize;
@@ -385,7 +385,14 @@ fn stored_offsets(cluster: &Cluster) -> BTreeMap<Bytes, StoredOffset> {
                     .value
                     .as_ref()
                     .map(|v| Bytes::copy_from_slice(v.as_bytes())),
-                elsewhere: offset.elsewhere.clone(),
+                elsewhere: offset
+                    .elsewhere
+                    .iter()
+                    .map(|partition| Elsewhere {
+                        partition: *partition,
+                        value: None,
+                    })
+                    .collect(),
             };
             (key, stored)
         })

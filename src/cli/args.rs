@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::plan::Rename;
+
 /// Flags that every command understands.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
@@ -58,4 +60,16 @@ pub struct Connection {
     /// Client settings (security), as in Kafka's own tools; instead of the worker's own, for another principal
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub command_config: Option<PathBuf>,
+}
+
+/// Reads `OLD=NEW`.
+pub(super) fn rename(text: &str) -> Result<Rename, String> {
+    match text.split_once('=') {
+        Some((old, new)) if old == new && !old.is_empty() => Err("both names are the same".into()),
+        Some((old, new)) if !old.is_empty() && !new.trim().is_empty() => Ok(Rename {
+            old: old.to_owned(),
+            new: new.to_owned(),
+        }),
+        _ => Err("it must be OLD=NEW".into()),
+    }
 }

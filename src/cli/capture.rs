@@ -8,12 +8,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::args::{Global, ReportFormat};
-use super::connect::{file_failed, rest_failed};
+use super::connect::{file_failed, rest_failed, store_failed};
 use super::error::{CliError, Kind, Outcome};
 use super::output::Ui;
 use super::rest::RestFlags;
 use super::runtime;
-use crate::io::{files, standalone};
+use crate::io::{files, offset_store, standalone};
 use crate::model::offset_file::{self, OffsetEntry};
 use crate::model::offset_key::{OffsetKey, key_from_rest};
 use crate::plan::naming::file_stems;
@@ -91,10 +91,8 @@ async fn capture(global: &Global, args: &Capture) -> Result<Captured, CliError> 
 
 fn from_file(worker: RunningWorker, path: &Path) -> Result<Captured, CliError> {
     let file = files::read(path, files::LARGEST_OFFSETS).map_err(file_failed)?;
-    let map = offset_file::read(file.bytes.clone()).map_err(|error| {
-        let error = anyhow::Error::from(error)
-            .context(format!("{}: not a complete offsets file", file.path.display()));
-        CliError::new(Kind::Failed, error)
+    let map = offset_store::parse(&file).map_err(|error| {
+        store_failed(error)
             .hint("the worker may be writing it: try again, or leave --offsets away to take what REST shows")
     })?;
     let gaps = behind_rest(&worker, &map.entries);

@@ -12,6 +12,7 @@ use crate::io::files::{self, FileError, LARGEST_CONFIG};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::settings::{ClientSettings, SettingsError};
+use crate::io::offset_store::OffsetStoreError;
 use crate::io::providers;
 use crate::model::properties::{Document, Properties};
 use crate::model::worker_config::{StorageTopics, WorkerConfigError};
@@ -176,6 +177,17 @@ pub fn settings_failed(error: SettingsError) -> CliError {
 pub fn file_failed(error: FileError) -> CliError {
     let hint = error.hint();
     with_hint(CliError::new(Kind::Failed, error), hint)
+}
+
+/// Returns a failure to read or write positions, with what to do about it.
+pub fn store_failed(error: OffsetStoreError) -> CliError {
+    let kind = if error.is_verification() {
+        Kind::Unverified
+    } else {
+        Kind::Failed
+    };
+    let hint = error.hint();
+    with_hint(CliError::new(kind, error), hint)
 }
 
 /// Adds a hint where there is one.

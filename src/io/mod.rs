@@ -6,6 +6,7 @@ pub mod consent;
 pub mod files;
 pub mod kafka;
 pub mod observe;
+pub mod offset_store;
 pub mod providers;
 pub mod rest_tls;
 pub mod standalone;

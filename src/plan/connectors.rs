@@ -229,14 +229,22 @@ fn rename(moving: &mut [Moving<'_>], choices: &Choices) -> Result<(), PlanError>
 /// Fills in the consumer groups of the sinks, before and after.
 pub(super) fn find_groups(moving: &mut [Moving<'_>], source: &Properties, worker: &Properties) {
     for connector in moving.iter_mut().filter(|m| !m.is_source()) {
-        connector.old_group = Some(group(&connector.old_name, &connector.config, source));
-        connector.group = Some(group(&connector.name, &connector.config, worker));
+        connector.old_group = Some(consumer_group(
+            &connector.old_name,
+            &connector.config,
+            source,
+        ));
+        connector.group = Some(consumer_group(&connector.name, &connector.config, worker));
     }
 }
 
-/// `consumer.override.group.id`, else the worker's `consumer.group.id`, else `connect-<name>`
+/// Returns the consumer group of a sink: `consumer.override.group.id`, else the worker's `consumer.group.id`, else `connect-<name>`
 /// (`Worker.sinkTaskConfig`, `ConnectUtils`; the same rule in both modes).
-fn group(name: &str, config: &IndexMap<String, String>, worker: &Properties) -> String {
+pub fn consumer_group(
+    name: &str,
+    config: &IndexMap<String, String>,
+    worker: &Properties,
+) -> String {
     config
         .get("consumer.override.group.id")
         .or_else(|| worker.get("consumer.group.id"))

@@ -34,7 +34,7 @@ pub fn make(
     let mut moving = connectors::moving(deployment, choices)?;
     let names: Vec<&str> = moving.iter().map(|m| m.name.as_str()).collect();
     let converted = worker_file::convert(deployment, choices, observed, &names)?;
-    let positions = positions::sort(&deployment.offsets, &moving);
+    let positions = positions::of_plan(&deployment.offsets, &moving, &choices.renames);
     correct_kinds(&mut moving, &positions);
     connectors::find_groups(&mut moving, &source, &converted.properties);
 

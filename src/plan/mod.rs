@@ -16,9 +16,11 @@ pub mod kinds;
 pub mod naming;
 mod observed;
 pub mod offset_diff;
+pub mod offset_export;
 pub mod offset_fold;
 pub mod offset_rows;
 pub mod offset_seed;
+pub mod offset_truth;
 mod ownership;
 mod positions;
 pub mod render;
@@ -32,6 +34,7 @@ mod topics;
 mod worker_file;
 
 pub use choices::{Choices, Rename, ReplicationFactor};
+pub use connectors::consumer_group;
 pub use deployment::{
     Connector, Deployment, OffsetsFile, OffsetsInput, Origin, RunningConnector, RunningWorker,
     WorkerFile,
@@ -40,8 +43,8 @@ pub use desired::make;
 pub use error::PlanError;
 pub use finding::{Class, Finding};
 pub use observed::{
-    Broker, ConnectGroup, Observed, ObservedTopic, PartitionPosition, SinkGroup, StoredConnector,
-    StoredOffset, TopicRefusal,
+    Broker, ConnectGroup, Elsewhere, Observed, ObservedTopic, PartitionPosition, SinkGroup,
+    StoredConnector, StoredOffset, TopicRefusal,
 };
 pub use steps::{
     ClusterSummary, ConnectorKind, ConnectorPlan, FileChange, FileState, GroupCopy, OffsetsSummary,

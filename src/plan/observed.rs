@@ -90,14 +90,29 @@ pub struct StoredConnector {
     pub running_tasks: usize,
 }
 
+impl StoredConnector {
+    /// Returns whether nothing of it can be running: STOPPED, and no task left.
+    pub fn is_at_rest(&self) -> bool {
+        self.target == TargetState::Stopped && self.running_tasks == 0
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredOffset {
     pub partition: i32,
     pub offset: i64,
     /// `None`: a tombstone.
     pub value: Option<Bytes>,
-    /// Other partitions in which this key has a record: a finding (P11/P13).
-    pub elsewhere: Vec<i32>,
+    /// Records of this key in other partitions, by partition: a finding (P11).
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// The last record of a key in a partition that is not the one where it is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    pub partition: i32,
+    /// `None`: a tombstone.
+    pub value: Option<Bytes>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 
-use crate::plan::StoredOffset;
+use crate::plan::{Elsewhere, StoredOffset};
 use crate::protocol::partitioner;
 
 /// Folds records in any interleaving of partitions; within a partition in the order of their offsets.
@@ -107,10 +107,15 @@ impl Held {
         let mut all = self.others;
         all.push(self.first);
         all.sort_by_key(|last| (last.partition == home, last.timestamp, last.partition));
-        let mut elsewhere: Vec<_> = all.iter().map(|last| last.partition).collect();
-        elsewhere.pop();
-        elsewhere.sort_unstable();
         let winner = all.pop().expect("the first record is always among them");
+        let mut elsewhere: Vec<_> = all
+            .into_iter()
+            .map(|last| Elsewhere {
+                partition: last.partition,
+                value: last.value,
+            })
+            .collect();
+        elsewhere.sort_by_key(|other| other.partition);
         StoredOffset {
             partition: winner.partition,
             offset: winner.offset,
@@ -142,6 +147,19 @@ mod tests {
         fold.finish().remove(KEY).unwrap()
     }
 
+    fn away(held: &StoredOffset) -> Vec<(i32, Option<&str>)> {
+        held.elsewhere
+            .iter()
+            .map(|other| {
+                let value = other.value.as_deref();
+                (
+                    other.partition,
+                    value.map(|v| std::str::from_utf8(v).expect("given")),
+                )
+            })
+            .collect()
+    }
+
     #[test]
     fn the_last_record_of_a_partition_wins_and_a_tombstone_is_kept() {
         let held = fold(&[(14, 0, 9, Some("a")), (14, 1, 5, Some("b"))]);
@@ -154,13 +172,13 @@ mod tests {
     #[test]
     fn of_a_key_in_two_partitions_the_one_where_a_worker_writes_is_taken() {
         let held = fold(&[(14, 3, 1, Some("home")), (2, 9, 99, Some("away"))]);
-        assert_eq!((held.partition, held.elsewhere), (14, vec![2]));
+        assert_eq!((held.partition, away(&held)), (14, vec![(2, Some("away"))]));
         let held = fold(&[
             (7, 3, 1, Some("old")),
             (2, 9, 99, Some("young")),
             (7, 4, 2, None),
         ]);
-        assert_eq!((held.partition, held.elsewhere), (2, vec![7]));
+        assert_eq!((held.partition, away(&held)), (2, vec![(7, None)]));
     }
 
     #[test]

@@ -39,18 +39,30 @@ impl OffsetRow {
         Self::of_bytes(entry, topic_partition)
     }
 
-    /// Returns the rows of an offset topic, sorted by key.
+    /// Returns the rows of an offset topic, sorted by key: of each key the record that holds.
     pub fn of_topic(stored: &BTreeMap<Bytes, StoredOffset>) -> Vec<Self> {
-        stored
-            .iter()
-            .map(|(key, record)| {
-                let entry = OffsetEntry {
-                    key: Some(key.clone()),
-                    value: record.value.clone(),
-                };
-                Self::of_bytes(&entry, Some(record.partition))
-            })
+        let held = stored.iter();
+        held.map(|(key, record)| Self::of_record(key, record.value.as_ref(), record.partition))
             .collect()
+    }
+
+    /// Returns the rows of an offset topic, of a key in several partitions one for each.
+    pub fn of_every_partition(stored: &BTreeMap<Bytes, StoredOffset>) -> Vec<Self> {
+        let mut rows = Self::of_topic(stored);
+        let others = stored.iter().flat_map(|(key, record)| {
+            let elsewhere = record.elsewhere.iter();
+            elsewhere.map(move |other| Self::of_record(key, other.value.as_ref(), other.partition))
+        });
+        rows.extend(others);
+        rows
+    }
+
+    fn of_record(key: &Bytes, value: Option<&Bytes>, partition: i32) -> Self {
+        let entry = OffsetEntry {
+            key: Some(key.clone()),
+            value: value.cloned(),
+        };
+        Self::of_bytes(&entry, Some(partition))
     }
 
     /// Returns a row of `GET /connectors/X/offsets`.
@@ -61,10 +73,8 @@ impl OffsetRow {
     ) -> Self {
         Self {
             connector: Some(connector.to_owned()),
-            partition: serde_json::value::to_raw_value(partition).ok(),
-            offset: (!offset.is_null())
-                .then(|| serde_json::value::to_raw_value(offset).ok())
-                .flatten(),
+            partition: unless_null(partition),
+            offset: unless_null(offset),
             key: None,
             value: None,
             topic_partition: None,
@@ -86,10 +96,11 @@ impl OffsetRow {
 
     /// Returns the partition as text for people; the raw key where it is not a connector's.
     pub fn partition_text(&self) -> String {
-        match (&self.partition, &self.key) {
-            (Some(partition), _) => partition.get().to_owned(),
-            (None, Some(key)) => String::from_utf8_lossy(key).into_owned(),
-            (None, None) => "(null key)".to_owned(),
+        match (&self.partition, &self.connector, &self.key) {
+            (Some(partition), _, _) => partition.get().to_owned(),
+            (None, Some(_), _) => "null".to_owned(),
+            (None, None, Some(key)) => String::from_utf8_lossy(key).into_owned(),
+            (None, None, None) => "(null key)".to_owned(),
         }
     }
 
@@ -126,6 +137,11 @@ pub fn plain(entry: &OffsetEntry) -> OffsetEntry {
         Ok(Some(unwrapped)) => unwrapped,
         Ok(None) | Err(_) => entry.clone(),
     }
+}
+
+fn unless_null(value: &serde_json::Value) -> Option<Box<RawValue>> {
+    let raw = serde_json::value::to_raw_value(value).ok();
+    raw.filter(|_| !value.is_null())
 }
 
 fn raw_json(bytes: &[u8]) -> Option<Box<RawValue>> {

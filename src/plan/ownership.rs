@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
-use crate::model::connector_config::TargetState;
 use crate::model::offset_key::OffsetKey;
 use crate::plan::connectors::Moving;
 use crate::plan::{Observed, Ownership, Registration, StoredConnector};
@@ -83,11 +82,6 @@ pub(super) fn stored<'a>(
 /// Returns whether the topic, not the file, is the truth about a connector: it has left STOPPED since it was registered.
 pub(super) fn has_moved(connector: &Moving<'_>, observed: Option<&Observed>) -> bool {
     stored(connector, observed).is_some_and(|s| s.has_run && is_equal(connector, s))
-}
-
-/// Returns whether nothing of a connector can be running in the target cluster.
-pub(super) fn is_at_rest(stored: &StoredConnector) -> bool {
-    stored.target == TargetState::Stopped && stored.running_tasks == 0
 }
 
 /// Returns what `--url` asks for.

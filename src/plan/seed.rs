@@ -6,9 +6,27 @@ use bytes::Bytes;
 
 use crate::model::offset_key::OffsetKey;
 use crate::plan::connectors::Moving;
-use crate::plan::positions::{Examples, OfConnector, Positions};
-use crate::plan::{Choices, Observed, SeedRecord, StoredOffset, TopicPlan, ownership};
+use crate::plan::positions::{Examples, Position, Positions};
+use crate::plan::{
+    Choices, Observed, SeedRecord, StoredConnector, StoredOffset, TopicPlan, ownership,
+};
 use crate::protocol::partitioner;
+
+/// A connector whose positions the topic is to hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub name: &'a str,
+    pub old_name: &'a str,
+    pub positions: &'a [Position],
+    /// A sink has no positions here, whatever the topic says under its name.
+    pub is_source: bool,
+    /// The topic is the truth: nothing is produced, differences are information.
+    pub moved: bool,
+    /// What only the topic has is ended.
+    pub overwrite: bool,
+    /// What the topic has under the old name is ended.
+    pub delete_old: bool,
+}
 
 /// The records to produce, and per connector what was compared.
 #[derive(Debug, Default)]
@@ -38,7 +56,7 @@ pub(super) struct Compared {
     pub misplaced: Examples,
 }
 
-/// Returns what is left to produce: everything that the topic does not hold already, byte for byte.
+/// Returns what is left to produce for the connectors of a plan.
 pub(super) fn plan(
     moving: &[Moving<'_>],
     positions: &Positions,
@@ -46,29 +64,44 @@ pub(super) fn plan(
     observed: Option<&Observed>,
     offset_topic: Option<&TopicPlan>,
 ) -> Seeding {
-    let mut seeding = Seeding {
-        records: Vec::new(),
-        of: moving.iter().map(|_| Compared::default()).collect(),
-    };
-    let partitions = partitions(observed, offset_topic);
+    let wanted: Vec<Wanted<'_>> = moving
+        .iter()
+        .zip(&positions.of)
+        .map(|(connector, of)| {
+            let at_rest =
+                ownership::stored(connector, observed).is_none_or(StoredConnector::is_at_rest);
+            let overwrites = choices.overwrite_offsets && at_rest;
+            Wanted {
+                name: &connector.name,
+                old_name: &connector.old_name,
+                positions: &of.positions,
+                is_source: connector.is_source(),
+                moved: ownership::has_moved(connector, observed) && !overwrites,
+                overwrite: choices.overwrite_offsets,
+                delete_old: choices.delete_old,
+            }
+        })
+        .collect();
     let empty = BTreeMap::new();
     let stored = observed.map_or(&empty, |o| &o.stored_offsets);
-    for (at, connector) in moving.iter().enumerate() {
-        let overwrites = choices.overwrite_offsets
-            && ownership::stored(connector, observed).is_none_or(ownership::is_at_rest);
-        let compared = &mut seeding.of[at];
-        compared.moved = ownership::has_moved(connector, observed) && !overwrites;
-        compare(
-            connector,
-            &positions.of[at],
-            stored,
-            partitions,
-            compared,
-            &mut seeding.records,
-        );
+    compare(&wanted, stored, partitions(observed, offset_topic))
+}
+
+/// Returns what is left to produce: everything that the topic does not hold already, byte for byte.
+///
+/// `partitions: None`: the topic is yet to be created.
+pub(super) fn compare(
+    wanted: &[Wanted<'_>],
+    stored: &BTreeMap<Bytes, StoredOffset>,
+    partitions: Option<i32>,
+) -> Seeding {
+    let mut seeding = Seeding::default();
+    for connector in wanted {
+        let compared = in_file(connector, stored, partitions, &mut seeding.records);
+        seeding.of.push(compared);
     }
     if !stored.is_empty() {
-        only_in_topic(moving, positions, choices, stored, partitions, &mut seeding);
+        only_in_topic(wanted, stored, partitions, &mut seeding);
     }
     seeding
 }
@@ -84,15 +117,18 @@ fn partitions(observed: Option<&Observed>, topic: Option<&TopicPlan>) -> Option<
     .filter(|partitions| *partitions > 0)
 }
 
-fn compare(
-    connector: &Moving<'_>,
-    of: &OfConnector,
+/// Compares the positions that the file has.
+fn in_file(
+    connector: &Wanted<'_>,
     stored: &BTreeMap<Bytes, StoredOffset>,
     partitions: Option<i32>,
-    compared: &mut Compared,
     records: &mut Vec<SeedRecord>,
-) {
-    for position in &of.positions {
+) -> Compared {
+    let mut compared = Compared {
+        moved: connector.moved,
+        ..Compared::default()
+    };
+    for position in connector.positions {
         let held = stored.get(&position.key);
         let held_value = held.and_then(|h| h.value.as_ref());
         let partition = partitions.map(|p| partitioner::partition_of(&position.key, p));
@@ -109,34 +145,34 @@ fn compare(
         if !compared.moved {
             compared.to_seed += 1;
             records.push(SeedRecord {
-                connector: connector.name.clone(),
+                connector: connector.name.to_owned(),
                 key: position.key.clone(),
                 value: position.value.clone(),
                 partition,
             });
         }
     }
+    compared
 }
 
 /// Looks at what the topic holds and the file does not: keys of an earlier life of a connector, which would be merged
 /// with the seeded ones, and keys of a renamed connector's old name.
 fn only_in_topic(
-    moving: &[Moving<'_>],
-    positions: &Positions,
-    choices: &Choices,
+    wanted: &[Wanted<'_>],
     stored: &BTreeMap<Bytes, StoredOffset>,
     partitions: Option<i32>,
     seeding: &mut Seeding,
 ) {
-    let in_file: HashSet<&Bytes> = positions
-        .of
+    let in_file: HashSet<&Bytes> = wanted
         .iter()
-        .flat_map(|of| of.positions.iter().map(|p| &p.key))
+        .flat_map(|connector| connector.positions.iter().map(|p| &p.key))
         .collect();
-    let new: HashMap<&str, usize> = named(moving, |m| &m.name);
-    let old: HashMap<&str, usize> = named(moving, |m| &m.old_name);
+    let new: HashMap<&str, usize> = named(wanted, |w| w.name);
+    let old: HashMap<&str, usize> = named(wanted, |w| w.old_name);
     for (raw, held) in stored {
-        if held.value.is_none() || in_file.contains(raw) {
+        // Of a key in two partitions a worker may take the other record, which need not be a tombstone.
+        let is_gone = held.value.is_none() && held.elsewhere.is_empty();
+        if is_gone || in_file.contains(raw) {
             continue;
         }
         let Ok(key) = OffsetKey::parse(raw) else {
@@ -144,20 +180,20 @@ fn only_in_topic(
         };
         let partition = partitions.map(|p| partitioner::partition_of(raw, p));
         let (at, ends) = if let Some(&at) = new.get(key.connector()) {
-            if !moving[at].is_source() {
+            if !wanted[at].is_source {
                 continue;
             }
             let compared = &mut seeding.of[at];
             compared.place(raw, held, partition);
             compared.extra.add(|| shown(raw));
-            (at, choices.overwrite_offsets)
+            (at, wanted[at].overwrite)
         } else if let Some(&at) = old.get(key.connector()) {
-            seeding.of[at].tombstones += usize::from(choices.delete_old);
-            (at, choices.delete_old)
+            seeding.of[at].tombstones += usize::from(wanted[at].delete_old);
+            (at, wanted[at].delete_old)
         } else {
             continue;
         };
-        if ends && !seeding.of[at].moved {
+        if ends && held.value.is_some() && !seeding.of[at].moved {
             seeding.of[at].to_seed += 1;
             seeding.records.push(SeedRecord {
                 connector: key.connector().to_owned(),
@@ -170,11 +206,11 @@ fn only_in_topic(
 }
 
 fn named<'a>(
-    moving: &'a [Moving<'_>],
-    name: impl Fn(&'a Moving<'_>) -> &'a String,
+    wanted: &[Wanted<'a>],
+    name: impl Fn(&Wanted<'a>) -> &'a str,
 ) -> HashMap<&'a str, usize> {
-    let names = moving.iter().enumerate();
-    names.map(|(at, m)| (name(m).as_str(), at)).collect()
+    let names = wanted.iter().enumerate();
+    names.map(|(at, w)| (name(w), at)).collect()
 }
 
 impl Compared {
@@ -185,7 +221,7 @@ impl Compared {
                     "{} in partition {} and {}",
                     shown(key),
                     held.partition,
-                    list(&held.elsewhere)
+                    list(held)
                 )
             });
         } else if partition.is_some_and(|p| p != held.partition) {
@@ -201,9 +237,12 @@ impl Compared {
     }
 }
 
-fn list(partitions: &[i32]) -> String {
-    let texts: Vec<String> = partitions.iter().map(ToString::to_string).collect();
-    texts.join(", ")
+fn list(held: &StoredOffset) -> String {
+    let partitions = held
+        .elsewhere
+        .iter()
+        .map(|other| other.partition.to_string());
+    partitions.collect::<Vec<_>>().join(", ")
 }
 
 /// A key for a message: long partitions are cut.

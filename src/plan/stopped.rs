@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 
 use crate::model::properties::Properties;
 use crate::plan::connectors::Moving;
-use crate::plan::{Choices, Deployment, Observed, OffsetsInput, RunningWorker, Stopped};
+use crate::plan::{
+    Choices, Deployment, Observed, OffsetsFile, OffsetsInput, RunningWorker, Stopped,
+};
 
 /// What is known, and what shows that the worker still runs.
 #[derive(Debug)]
@@ -124,19 +126,20 @@ fn silence(
         proof.push("the sinks' groups are empty".to_owned());
     }
     if to_move.iter().any(|m| m.is_source()) {
-        proof.push(file_at_rest(&deployment.offsets, source)?);
+        let OffsetsInput::File(file) = &deployment.offsets else {
+            return Err("REST is gone, but there is no offsets file whose age could show that the sources are at rest".to_owned());
+        };
+        proof.push(file_at_rest(file, source)?);
     }
     Ok(proof.join(", "))
 }
 
-fn file_at_rest(offsets: &OffsetsInput, source: &Properties) -> Result<String, String> {
-    let flush = source
+/// Returns how the age of a file shows that no worker writes it, or why it does not. `worker` has the flush interval.
+pub(super) fn file_at_rest(file: &OffsetsFile, worker: &Properties) -> Result<String, String> {
+    let flush = worker
         .get("offset.flush.interval.ms")
         .and_then(|v| v.trim().parse::<u64>().ok())
         .unwrap_or(60_000);
-    let OffsetsInput::File(file) = offsets else {
-        return Err("REST is gone, but there is no offsets file whose age could show that the sources are at rest".to_owned());
-    };
     let needed = flush.saturating_mul(2);
     match file.age_ms {
         Some(age) if age > needed => Ok(format!(

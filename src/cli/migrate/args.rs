@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::args::ReportFormat;
+use crate::cli::args::{ReportFormat, rename};
 use crate::cli::rest::RestFlags;
 use crate::model::connector_config::TargetState;
 use crate::plan::{Choices, Rename, ReplicationFactor};
@@ -164,29 +164,12 @@ impl Migrate {
     }
 }
 
-fn rename(text: &str) -> Result<Rename, String> {
-    let (old, new) = pair(text)?;
-    if old == new {
-        return Err("both names are the same".into());
-    }
-    Ok(Rename { old, new })
-}
-
 fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("it must be KEY=VALUE")?;
     if key.trim().is_empty() {
         return Err("the key is empty".into());
     }
     Ok((key.trim().to_owned(), value.to_owned()))
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((old, new)) if !old.is_empty() && !new.is_empty() => {
-            Ok((old.to_owned(), new.to_owned()))
-        }
-        _ => Err("it must be OLD=NEW".into()),
-    }
 }
 
 fn replication_factor(text: &str) -> Result<ReplicationFactor, String> {

@@ -9,9 +9,11 @@ use super::report::{self, Draft, Report};
 use super::{Session, changes, next, verdict};
 use crate::cli::args::ReportFormat;
 use crate::cli::connect::with_hint;
+use crate::cli::consent;
 use crate::cli::error::{CliError, Kind, Outcome};
-use crate::io::apply::{self, ApplyError, Means, OffsetsFile, Target};
+use crate::io::apply::{self, ApplyError, Means, Target};
 use crate::io::consent::{Approved, Consent};
+use crate::io::offset_store::WatchedFile;
 use crate::plan::render;
 
 /// How often a plan may change under the user's yes before the run gives up.
@@ -30,7 +32,7 @@ pub(super) async fn run(session: &Session<'_>) -> Result<Outcome, CliError> {
             session.ui.note("dry run: nothing was written");
             return Ok(Outcome::Pending);
         }
-        let consent = consent(session).await?;
+        let consent = consent::ask(session.ui, session.args.yes).await?;
         let again = look(session, &mut reach).await?;
         let changed = changes::between(&seen, &again);
         if changed.is_empty() {
@@ -82,24 +84,6 @@ fn refuse_blocked(seen: &Look) -> Result<(), CliError> {
     }))
 }
 
-async fn consent(session: &Session<'_>) -> Result<Consent, CliError> {
-    if let Some(consent) = Consent::by_flag(session.args.yes) {
-        return Ok(consent);
-    }
-    if !session.ui.can_ask() {
-        let error = anyhow!("there is no terminal to ask on: nothing was written");
-        return Err(CliError::new(Kind::Refused, error)
-            .hint("add --yes to apply this plan, or --dry-run to see it only"));
-    }
-    let question = session.ui.confirm("Apply this plan?");
-    Consent::ask(question).await?.ok_or_else(|| {
-        CliError::new(
-            Kind::Refused,
-            anyhow!("the answer was no: nothing was written"),
-        )
-    })
-}
-
 fn nothing_to_do(session: &Session<'_>, seen: &Look) -> Result<Outcome, CliError> {
     let promises = verdict::judge(seen, seen);
     let draft = Draft::new(seen).with_promises(promises);
@@ -144,7 +128,7 @@ async fn carry_out(
         out: &session.args.out,
         target,
         rest: reach.as_ref().and_then(|reach| reach.rest.as_ref()),
-        offsets_file: offsets_file(&inputs).map(|(path, sha256)| OffsetsFile { path, sha256 }),
+        offsets_file: offsets_file(&inputs).map(|(path, sha256)| WatchedFile { path, sha256 }),
         timeout: session.global.timeout,
         journal: session.journal,
     };

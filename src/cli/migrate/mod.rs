@@ -5,7 +5,6 @@ mod changes;
 mod flow;
 mod look;
 mod next;
-mod progress;
 mod read;
 mod report;
 mod verdict;
@@ -15,6 +14,7 @@ use std::sync::Mutex;
 use super::args::Global;
 use super::error::{CliError, Kind, Outcome};
 use super::output::Ui;
+use super::progress;
 use super::runtime;
 use crate::io::apply::Journal;
 

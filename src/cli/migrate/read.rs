@@ -8,12 +8,11 @@ use anyhow::anyhow;
 use serde::Serialize;
 
 use super::args::Migrate;
-use crate::cli::connect::{file_failed, rest_failed};
+use crate::cli::connect::{file_failed, rest_failed, store_failed};
 use crate::cli::error::{CliError, Kind};
 use crate::io::files::{self, InputFile};
-use crate::io::standalone;
+use crate::io::{offset_store, standalone};
 use crate::model::connector_config::{self, ConnectorConfig};
-use crate::model::offset_file;
 use crate::model::properties::{Document, Properties};
 use crate::plan::{
     Connector, Deployment, OffsetsFile, OffsetsInput, Origin, RunningWorker, WorkerFile,
@@ -157,25 +156,19 @@ fn offsets(
 
 /// An empty file has no entries: the plan decides whether that can be.
 fn parsed_offsets(file: &InputFile) -> Result<OffsetsFile, CliError> {
-    let (entries, trailing) = if file.bytes.is_empty() {
-        (Vec::new(), 0)
-    } else {
-        let map = offset_file::read(file.bytes.clone()).map_err(|error| {
-            let error = anyhow::Error::from(error)
-                .context(format!("{}: not a complete offsets file", file.path.display()));
-            CliError::new(Kind::Failed, error)
-                .hint("the worker itself would start without offsets, from the beginning: use a backup of the file, or save the offsets of the running worker with `connectctl capture --source-url URL --out DIR`")
-                .hint("if no source connector needs it, or positions may be given up: --no-offsets")
-        })?;
-        (map.entries, map.trailing)
-    };
-    Ok(OffsetsFile {
-        path: file.path.clone(),
-        sha256: file.sha256.clone(),
-        length: file.length(),
-        age_ms: file.age_ms(SystemTime::now()),
-        trailing,
-        entries,
+    if file.bytes.is_empty() {
+        return Ok(OffsetsFile {
+            path: file.path.clone(),
+            sha256: file.sha256.clone(),
+            length: 0,
+            age_ms: file.age_ms(SystemTime::now()),
+            trailing: 0,
+            entries: Vec::new(),
+        });
+    }
+    offset_store::parse(file).map_err(|error| {
+        store_failed(error)
+            .hint("if no source connector needs it, or positions may be given up: --no-offsets")
     })
 }
 

@@ -1,11 +1,9 @@
 //! Why a plan was not applied to its end.
 
-use std::path::PathBuf;
-
 use crate::io::connect_rest::RestError;
 use crate::io::files::FileError;
 use crate::io::kafka::error::KafkaError;
-use crate::io::kafka::seeder::SeedError;
+use crate::io::offset_store::OffsetStoreError;
 use crate::io::storage_topics::Refusal;
 
 #[derive(Debug, thiserror::Error)]
@@ -16,18 +14,14 @@ pub enum ApplyError {
     Kafka(#[from] KafkaError),
     #[error(transparent)]
     Rest(#[from] RestError),
-    #[error("topic {topic}: {source}")]
-    Seed { topic: String, source: SeedError },
+    #[error(transparent)]
+    Offsets(#[from] OffsetStoreError),
     #[error("topic {topic} cannot be created: {refusal}")]
     TopicRefused { topic: String, refusal: Refusal },
     #[error("topic {topic} is not what was asked for: {}", wrong.join("; "))]
     TopicWrong { topic: String, wrong: Vec<String> },
     #[error("topic {topic} is gone: it was deleted while this ran")]
     TopicGone { topic: String },
-    #[error("{}: changed {when}", path.display())]
-    OffsetsFileChanged { path: PathBuf, when: &'static str },
-    #[error("topic {topic} does not say what was written: {}", first_of(wrong))]
-    ReadBack { topic: String, wrong: Vec<String> },
     #[error("group {group} is in use: it is {state}, with {members} members")]
     GroupInUse {
         group: String,
@@ -59,15 +53,10 @@ impl ApplyError {
         matches!(
             self,
             Self::TopicWrong { .. }
-                | Self::ReadBack { .. }
                 | Self::GroupWrong { .. }
                 | Self::OtherTopics { .. }
                 | Self::State { .. }
-                | Self::OffsetsFileChanged {
-                    when: AFTER_READ_BACK,
-                    ..
-                }
-        )
+        ) || matches!(self, Self::Offsets(error) if error.is_verification())
     }
 
     /// Returns what to type next, where that is known.
@@ -76,18 +65,12 @@ impl ApplyError {
             Self::File(error) => return error.hint(),
             Self::Kafka(error) => return error.hint(),
             Self::Rest(error) => return error.hint(),
-            Self::Seed { source, .. } => return source.hint(),
+            Self::Offsets(error) => return error.hint(),
             Self::TopicRefused { refusal, .. } => refusal.hint(),
             Self::TopicWrong { topic, .. } => {
                 format!("look at it with: connectctl topics describe --worker-config distributed/distributed.properties ({topic})")
             }
             Self::TopicGone { .. } => "find out who deletes topics, then run the same command again".into(),
-            Self::OffsetsFileChanged { .. } => {
-                "the standalone worker is still running: stop it, then run the same command again".into()
-            }
-            Self::ReadBack { .. } => {
-                "another program writes to this topic; stop it, then run again with --overwrite-offsets".into()
-            }
             Self::GroupInUse { .. } | Self::GroupWrong { .. } => {
                 "stop the consumers of this group, then run the same command again".into()
             }
@@ -100,11 +83,6 @@ impl ApplyError {
         })
     }
 }
-
-/// The moments at which the offsets file is hashed after the yes.
-pub(super) const BEFORE_FIRST_PRODUCE: &str =
-    "before the first offset was written; the offset topic is untouched";
-pub(super) const AFTER_READ_BACK: &str = "while its offsets were copied";
 
 fn first_of(wrong: &[String]) -> String {
     match wrong {

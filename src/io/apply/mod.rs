@@ -11,7 +11,7 @@ mod offsets;
 mod register;
 mod topics;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 pub use error::ApplyError;
@@ -20,7 +20,8 @@ pub use journal::{Entry, Journal, Progress};
 use crate::io::connect_rest::ConnectRest;
 use crate::io::consent::Approved;
 use crate::io::kafka::cluster::Cluster;
-use crate::plan::Observed;
+use crate::io::offset_store::WatchedFile;
+use crate::plan::{Observed, Plan};
 
 /// What a plan is applied with.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub struct Means<'a> {
     /// Connect cluster to register on.
     pub rest: Option<&'a ConnectRest>,
     /// The standalone worker's offsets file as it was read.
-    pub offsets_file: Option<OffsetsFile>,
+    pub offsets_file: Option<WatchedFile>,
     /// How long a connector may take to reach a state.
     pub timeout: Duration,
     pub journal: &'a Journal,
@@ -44,15 +45,8 @@ pub struct Target<'a> {
     pub observed: &'a Observed,
 }
 
-/// A file that must not change while its contents are copied.
-#[derive(Debug, Clone)]
-pub struct OffsetsFile {
-    pub path: PathBuf,
-    pub sha256: String,
-}
-
 /// Does what the plan says.
-pub async fn apply(approved: &Approved, means: &Means<'_>) -> Result<(), ApplyError> {
+pub async fn apply(approved: &Approved<Plan>, means: &Means<'_>) -> Result<(), ApplyError> {
     let done = steps(approved, means).await;
     if let Err(error) = &done {
         means.journal.fail(error);
@@ -60,7 +54,7 @@ pub async fn apply(approved: &Approved, means: &Means<'_>) -> Result<(), ApplyEr
     done
 }
 
-async fn steps(approved: &Approved, means: &Means<'_>) -> Result<(), ApplyError> {
+async fn steps(approved: &Approved<Plan>, means: &Means<'_>) -> Result<(), ApplyError> {
     let plan = approved.plan();
     files::write(plan, means)?;
     let Some(target) = means.target else {

@@ -30,7 +30,11 @@ pub(super) async fn observe(
     Ok(())
 }
 
-async fn connect_group(cluster: &Cluster, id: &str) -> Result<Option<ConnectGroup>, KafkaError> {
+/// Returns the group as its coordinator describes it; `None`: the coordinator did not tell.
+pub async fn connect_group(
+    cluster: &Cluster,
+    id: &str,
+) -> Result<Option<ConnectGroup>, KafkaError> {
     let mut described = cluster.describe_groups(&[id.to_owned()]).await?;
     let group = match described.remove(id) {
         Some(Ok(group)) => group,

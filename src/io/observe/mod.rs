@@ -12,8 +12,9 @@ use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::plan::{Observed, Plan};
 
+pub use groups::connect_group;
 pub use source::{SourceWorker, Whereabouts, listener_urls};
-pub use stores::{latest_offsets, stored_connector_names};
+pub use stores::{registered_connectors, stored_connector_names};
 
 /// Settings of a broker that findings need.
 const BROKER_SETTINGS: &[&str] = &[

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::log::{self, Isolation};
+use crate::io::offset_store::read_topic;
 use crate::model::storage_records::StatusRecord;
-use crate::plan::offset_fold::OffsetFold;
-use crate::plan::{Observed, Plan, StoredConnector, StoredOffset};
+use crate::plan::{Observed, Plan, StoredConnector};
+use crate::protocol::errors;
 use crate::worker::config_log::ConfigLog;
 
 pub(super) async fn observe(
@@ -25,44 +24,51 @@ pub(super) async fn observe(
         observed.stored_connectors = connectors(cluster, topic).await?;
     }
     if let Some(topic) = offset {
-        observed.stored_offsets = latest_offsets(cluster, topic).await?;
+        // A topic that is deleted while this looks holds nothing.
+        let read = read_topic(cluster, topic).await?;
+        observed.stored_offsets = read.map(|topic| topic.stored).unwrap_or_default();
     }
     if let Some(topic) = status {
-        let running = running_tasks(cluster, topic).await?;
-        for (name, connector) in &mut observed.stored_connectors {
-            connector.running_tasks = running.get(name).copied().unwrap_or(0);
-        }
+        count_tasks(cluster, topic, &mut observed.stored_connectors).await?;
     }
     Ok(())
 }
 
-/// Returns the offset that holds for every key of an offset topic.
-pub async fn latest_offsets(
+/// Returns the connectors of a config topic, with what the status topic says of their tasks; a topic that does not exist
+/// holds nothing.
+pub async fn registered_connectors(
     cluster: &Cluster,
-    topic: &str,
-) -> Result<BTreeMap<Bytes, StoredOffset>, KafkaError> {
-    let partitions = cluster
-        .offsets(topic, crate::io::kafka::offsets::OffsetSpec::Latest)
-        .await?
-        .len();
-    let mut fold = OffsetFold::new(i32::try_from(partitions).unwrap_or(i32::MAX));
-    // A worker reads committed records only when exactly-once support is on; what is committed is the truth either way.
-    log::read_to_end(
-        cluster,
-        topic,
-        Isolation::ReadCommitted,
-        |partition, record| {
-            fold.record(
-                partition,
-                record.offset,
-                record.timestamp,
-                record.key,
-                record.value,
-            );
-        },
-    )
-    .await?;
-    Ok(fold.finish())
+    config_topic: &str,
+    status_topic: &str,
+) -> Result<BTreeMap<String, StoredConnector>, KafkaError> {
+    let names = [config_topic.to_owned(), status_topic.to_owned()];
+    let described = cluster.topics(Some(&names)).await?;
+    let exists = |name: &str| {
+        described.get(name).is_some_and(|topic| {
+            let error = topic.error.as_ref();
+            !error.is_some_and(|error| error.is(errors::UNKNOWN_TOPIC_OR_PARTITION))
+        })
+    };
+    if !exists(config_topic) {
+        return Ok(BTreeMap::new());
+    }
+    let mut found = connectors(cluster, config_topic).await?;
+    if exists(status_topic) {
+        count_tasks(cluster, status_topic, &mut found).await?;
+    }
+    Ok(found)
+}
+
+async fn count_tasks(
+    cluster: &Cluster,
+    status_topic: &str,
+    connectors: &mut BTreeMap<String, StoredConnector>,
+) -> Result<(), KafkaError> {
+    let running = running_tasks(cluster, status_topic).await?;
+    for (name, connector) in connectors {
+        connector.running_tasks = running.get(name).copied().unwrap_or(0);
+    }
+    Ok(())
 }
 
 /// Returns the names of the connectors in a config topic.

@@ -424,6 +424,16 @@ pub const CATALOGUE: &[Pitfall] = &[
         listed: &[(Warn, "fewer_in_sync_replicas_than_asked_for_are_a_warning")],
     },
     Pitfall {
+        id: "repeated-key",
+        what: "one key stands twice in the offsets file, with different values",
+        listed: &[(Block, "repeated-key")],
+    },
+    Pitfall {
+        id: "odd-value",
+        what: "an offset that is not a JSON object",
+        listed: &[(Warn, "an_offset_that_is_no_object_is_a_warning")],
+    },
+    Pitfall {
         id: "trailing-bytes",
         what: "bytes after the map in the offsets file",
         listed: &[(Warn, "bytes_after_the_map_are_a_warning")],

@@ -6,11 +6,13 @@
 mod catalogue;
 mod cluster;
 mod connectors;
-mod offsets;
+pub(super) mod offsets;
 mod running;
 mod sinks;
 mod topics;
 mod worker;
+
+use std::collections::BTreeSet;
 
 pub use catalogue::{CATALOGUE, Listing, Pitfall, table};
 
@@ -71,10 +73,7 @@ impl<'a> Evidence<'a> {
 
 /// Returns all findings, the ones that stop the plan first.
 pub(super) fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let mut findings = Findings {
-        choices: evidence.choices,
-        found: Vec::new(),
-    };
+    let mut findings = Findings::new(&evidence.choices.accept);
     let themes = [
         cluster::find,
         topics::find,
@@ -87,20 +86,33 @@ pub(super) fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
     for find in themes {
         find(evidence, &mut findings);
     }
-    let mut found = findings.found;
-    let place = |id: &str| CATALOGUE.iter().position(|p| p.id == id);
-    found.sort_by_cached_key(|f| (f.class, f.accepted, place(&f.id).unwrap_or(usize::MAX)));
-    found
+    findings.sorted()
 }
 
 /// Collects findings and knows which of them the user accepts.
+#[derive(Debug)]
 pub(super) struct Findings<'a> {
-    choices: &'a Choices,
+    accept: &'a BTreeSet<String>,
     found: Vec<Finding>,
 }
 
-impl Findings<'_> {
-    fn block(
+impl<'a> Findings<'a> {
+    pub(super) fn new(accept: &'a BTreeSet<String>) -> Self {
+        Self {
+            accept,
+            found: Vec::new(),
+        }
+    }
+
+    /// Returns them, the ones that stop the plan first.
+    pub(super) fn sorted(mut self) -> Vec<Finding> {
+        let place = |id: &str| CATALOGUE.iter().position(|p| p.id == id);
+        self.found
+            .sort_by_cached_key(|f| (f.class, f.accepted, place(&f.id).unwrap_or(usize::MAX)));
+        self.found
+    }
+
+    pub(super) fn block(
         &mut self,
         id: &str,
         subject: impl Into<String>,
@@ -110,7 +122,7 @@ impl Findings<'_> {
         self.add(Class::Block, id, subject, message, remedy);
     }
 
-    fn warn(
+    pub(super) fn warn(
         &mut self,
         id: &str,
         subject: impl Into<String>,
@@ -120,7 +132,7 @@ impl Findings<'_> {
         self.add(Class::Warn, id, subject, message, remedy);
     }
 
-    fn fixed(
+    pub(super) fn fixed(
         &mut self,
         id: &str,
         subject: impl Into<String>,
@@ -161,7 +173,7 @@ impl Findings<'_> {
 
     /// `--accept ID` takes every finding of that id, `--accept ID:SUBJECT` one of them.
     fn is_accepted(&self, id: &str, subject: &str) -> bool {
-        self.choices.accept.iter().any(|accepted| {
+        self.accept.iter().any(|accepted| {
             let (accepted, of) = match accepted.split_once(':') {
                 Some((accepted, of)) => (accepted, Some(of)),
                 None => (accepted.as_str(), None),

@@ -3,9 +3,9 @@
 use super::{Evidence, Findings, some_of};
 use crate::plan::connectors::Moving;
 use crate::plan::desired::has_no_positions;
-use crate::plan::positions::OfConnector;
+use crate::plan::positions::{Examples, OfConnector};
 use crate::plan::seed::Compared;
-use crate::plan::{ConnectorKind, OffsetsInput, ownership};
+use crate::plan::{ConnectorKind, OffsetsInput, StoredConnector, ownership};
 
 pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     file(evidence, findings);
@@ -17,8 +17,17 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             continue;
         }
         without_position(evidence, connector, of, findings);
-        entries_of(connector, of, compared, findings);
-        in_topic(evidence, connector, compared, findings);
+        entries_of(&connector.name, of, findings);
+        resets_of(&connector.name, compared, findings);
+        let at_rest =
+            ownership::stored(connector, evidence.observed).is_none_or(StoredConnector::is_at_rest);
+        let topic = InTopic {
+            connector: &connector.name,
+            at_rest,
+            overwrite: evidence.choices.overwrite_offsets,
+            another_topic: "a fresh topic: --offset-topic NAME",
+        };
+        topic.find(compared, findings);
         own_topic(evidence, connector, findings);
     }
 }
@@ -69,12 +78,7 @@ fn entries(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
         findings.block(
             "P27",
             path.to_string(),
-            format!(
-                "{path}: {} of {} keys are not ones of Connect's JSON converter: {}",
-                positions.unusable.count,
-                file.entries.len(),
-                positions.unusable.text()
-            ),
+            unusable(&path.to_string(), file.entries.len(), &positions.unusable),
             "the file was written by another internal converter; decode it first, or --accept P27 to leave those entries behind",
         );
     }
@@ -90,25 +94,43 @@ fn entries(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             "name their files too if they are to move; deleted connectors need nothing",
         );
     }
-    if positions.null_keys > 0 {
+    leftovers(
+        &path.to_string(),
+        positions.null_keys,
+        file.trailing,
+        findings,
+    );
+}
+
+/// Says how many keys are not Connect's.
+pub(in crate::plan) fn unusable(place: &str, entries: usize, unusable: &Examples) -> String {
+    format!(
+        "{place}: {} of {entries} keys are not ones of Connect's JSON converter: {}",
+        unusable.count,
+        unusable.text()
+    )
+}
+
+/// What a worker does not use either.
+pub(in crate::plan) fn leftovers(
+    place: &str,
+    null_keys: usize,
+    trailing: u64,
+    findings: &mut Findings<'_>,
+) {
+    if null_keys > 0 {
         findings.warn(
             "P28",
-            path.to_string(),
-            format!(
-                "{path}: {} entry with a null key is left out: no worker uses it",
-                positions.null_keys
-            ),
+            place,
+            format!("{place}: {null_keys} entry with a null key is left out: no worker uses it"),
             "",
         );
     }
-    if file.trailing > 0 {
+    if trailing > 0 {
         findings.warn(
             "trailing-bytes",
-            path.to_string(),
-            format!(
-                "{path}: {} bytes after the map are ignored, as Java ignores them",
-                file.trailing
-            ),
+            place,
+            format!("{place}: {trailing} bytes after the map are ignored, as Java ignores them"),
             "",
         );
     }
@@ -150,25 +172,52 @@ fn without_position(
     );
 }
 
-fn entries_of(
-    connector: &Moving<'_>,
-    of: &OfConnector,
-    compared: &Compared,
-    findings: &mut Findings<'_>,
-) {
-    let name = &connector.name;
+/// What is odd about the entries of one connector, wherever they go.
+pub(in crate::plan) fn entries_of(name: &str, of: &OfConnector, findings: &mut Findings<'_>) {
+    if of.repeated.count > 0 {
+        findings.block(
+            "repeated-key",
+            name,
+            format!("{} keys of {name} stand there twice with different values, and a worker keeps either by chance: {}", of.repeated.count, of.repeated.text()),
+            "no worker writes such a file: ask how it was made, and take the worker's own",
+        );
+    }
     if of.envelopes > 0 {
         findings.fixed(
             "P26",
-            name.clone(),
+            name,
             format!("{} entries of {name} are in the envelope of an old internal converter, which workers since 3.0 ignore", of.envelopes),
             "the bytes of the payloads are seeded",
         );
     }
+    if of.odd_keys.count > 0 {
+        findings.warn(
+            "P10",
+            name,
+            format!("{} keys of {name} are not as a worker writes them, no worker finds an offset under them: {}", of.odd_keys.count, of.odd_keys.text()),
+            "the bytes are kept as they are; ask how the file was made",
+        );
+    }
+    if of.odd_values.count > 0 {
+        findings.warn(
+            "odd-value",
+            name,
+            format!(
+                "{} offsets of {name} are not JSON objects, and a worker takes them for none: {}",
+                of.odd_values.count,
+                of.odd_values.text()
+            ),
+            "the bytes are kept as they are; ask how they were made",
+        );
+    }
+}
+
+/// Reset offsets must not come back.
+pub(in crate::plan) fn resets_of(name: &str, compared: &Compared, findings: &mut Findings<'_>) {
     if compared.resets > 0 {
         findings.fixed(
             "P28",
-            name.clone(),
+            name,
             format!(
                 "{} entries of {name} are null: those offsets were reset",
                 compared.resets
@@ -176,67 +225,82 @@ fn entries_of(
             "left out; a reset offset must not come back",
         );
     }
-    if of.odd_keys.count > 0 {
-        findings.warn(
-            "P10",
-            name.clone(),
-            format!("{} keys of {name} are not as a worker writes them, no worker finds an offset under them: {}", of.odd_keys.count, of.odd_keys.text()),
-            "the bytes are kept as they are; ask how the file was made",
-        );
-    }
 }
 
-fn in_topic(
-    evidence: &Evidence<'_>,
-    connector: &Moving<'_>,
-    compared: &Compared,
-    findings: &mut Findings<'_>,
-) {
-    let name = &connector.name;
-    let other = compared.different.count + compared.extra.count;
-    if other > 0 {
-        let cases: Vec<&str> = compared
-            .different
-            .first
-            .iter()
-            .chain(&compared.extra.first)
-            .map(String::as_str)
-            .collect();
+/// What the offset topic holds of a connector against what it is to hold.
+#[derive(Debug)]
+pub(in crate::plan) struct InTopic<'a> {
+    pub connector: &'a str,
+    /// Absent, or STOPPED without a running task.
+    pub at_rest: bool,
+    pub overwrite: bool,
+    /// How to have another offset topic: no record can be taken out of a partition.
+    pub another_topic: &'a str,
+}
+
+impl InTopic<'_> {
+    pub(in crate::plan) fn find(&self, compared: &Compared, findings: &mut Findings<'_>) {
+        self.other_positions(compared, findings);
+        let name = self.connector;
+        if compared.doubled.count > 0 {
+            findings.block(
+                "P11",
+                name,
+                doubled(name, &compared.doubled),
+                self.another_topic,
+            );
+        }
+        if compared.misplaced.count > 0 {
+            findings.block(
+                "P13",
+                name,
+                misplaced(name, &compared.misplaced),
+                self.another_topic,
+            );
+        }
+    }
+
+    fn other_positions(&self, compared: &Compared, findings: &mut Findings<'_>) {
+        if compared.different.count + compared.extra.count == 0 {
+            return;
+        }
+        let name = self.connector;
+        let cases = compared.different.first.iter().chain(&compared.extra.first);
         let message = format!(
             "the offset topic already holds {} other and {} further positions of {name}, from an earlier life of that name: {}",
             compared.different.count,
             compared.extra.count,
-            some_of(cases)
+            some_of(cases.map(String::as_str))
         );
-        let at_rest =
-            ownership::stored(connector, evidence.observed).is_none_or(ownership::is_at_rest);
-        if evidence.choices.overwrite_offsets && at_rest {
-            findings.warn("P57", name.clone(), message, "--overwrite-offsets: they are replaced by the file's; the old values are saved under backup/");
-        } else {
-            let remedy = if at_rest {
-                "--overwrite-offsets replaces them by the file's, --rename gives the connector a name of its own"
-            } else {
-                "stop the connector first; --overwrite-offsets is allowed only while it is absent or STOPPED"
-            };
-            findings.block("P57", name.clone(), message, remedy);
+        if self.overwrite && self.at_rest {
+            findings.warn("P57", name, message, "--overwrite-offsets: they are replaced by the file's; the old values are saved under backup/");
+            return;
         }
+        let remedy = if self.at_rest {
+            "--overwrite-offsets replaces them by the file's, --rename gives the connector a name of its own"
+        } else {
+            "stop the connector first; --overwrite-offsets is allowed only while it is absent or STOPPED"
+        };
+        findings.block("P57", name, message, remedy);
     }
-    if compared.doubled.count > 0 {
-        findings.block(
-            "P11",
-            name.clone(),
-            format!("{} keys of {name} have records in two partitions of the offset topic, and which of them a worker takes may change at every start: {}", compared.doubled.count, compared.doubled.text()),
-            "a fresh topic: --offset-topic NAME",
-        );
-    }
-    if compared.misplaced.count > 0 {
-        findings.block(
-            "P13",
-            name.clone(),
-            format!("{} keys of {name} are not in the partition where a worker writes them (partitions were added, or another partitioner wrote them), so its next write puts them into two: {}", compared.misplaced.count, compared.misplaced.text()),
-            "a fresh topic: --offset-topic NAME",
-        );
-    }
+}
+
+/// Says that keys are in two partitions.
+pub(in crate::plan) fn doubled(name: &str, keys: &Examples) -> String {
+    format!(
+        "{} keys of {name} have records in two partitions of the offset topic, and which of them a worker takes may change at every start: {}",
+        keys.count,
+        keys.text()
+    )
+}
+
+/// Says that keys are where no worker writes them.
+pub(in crate::plan) fn misplaced(name: &str, keys: &Examples) -> String {
+    format!(
+        "{} keys of {name} are not in the partition where a worker writes them (partitions were added, or another partitioner wrote them), so its next write puts them into two: {}",
+        keys.count,
+        keys.text()
+    )
 }
 
 fn moved(connector: &Moving<'_>, compared: &Compared, findings: &mut Findings<'_>) {

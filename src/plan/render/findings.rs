@@ -1,19 +1,20 @@
 //! What the plan has to say, the worst first; many of one kind are a few and a count.
 
-use crate::plan::{Class, Finding, Plan};
+use crate::plan::{Class, Finding, Reason};
 
 use super::{BLOCK, FAINT, Page, WARN, count, visible};
 
 /// Findings of one id that are told in full.
 const SHOWN: usize = 3;
 
-pub(super) fn show(plan: &Plan, page: &mut Page) {
-    page.heading(&format!("Findings ({})", plan.findings.len()));
-    if plan.findings.is_empty() {
+/// `reasons` stand beside the diff of the worker file, where there is one.
+pub(super) fn show(findings: &[Finding], reasons: &[Reason], page: &mut Page) {
+    page.heading(&format!("Findings ({})", findings.len()));
+    if findings.is_empty() {
         page.line(format_args!("  none"));
     }
     let (mended, told): (Vec<&Finding>, Vec<&Finding>) =
-        plan.findings.iter().partition(|f| f.class == Class::Fixed);
+        findings.iter().partition(|f| f.class == Class::Fixed);
     let mut rest = told.as_slice();
     while let Some(first) = rest.first() {
         let same = |f: &&Finding| {
@@ -34,14 +35,14 @@ pub(super) fn show(plan: &Plan, page: &mut Page) {
         }
         rest = after;
     }
-    fixed(plan, &mended, page);
+    fixed(reasons, &mended, page);
 }
 
 /// Changes of the worker file have their reason beside the diff; here their ids are enough.
-fn fixed(plan: &Plan, mended: &[&Finding], page: &mut Page) {
+fn fixed(reasons: &[Reason], mended: &[&Finding], page: &mut Page) {
     let (in_diff, others): (Vec<&Finding>, Vec<&Finding>) = mended
         .iter()
-        .partition(|f| plan.reasons.iter().any(|r| r.key == f.subject));
+        .partition(|f| reasons.iter().any(|r| r.key == f.subject));
     for finding in others.iter().take(SHOWN * SHOWN) {
         let line = format!(
             "  fixed {}: {}; {}",

@@ -4,9 +4,11 @@ mod connectors;
 mod findings;
 mod json;
 mod page;
+mod seed;
 
 pub use json::json;
 pub use page::text;
+pub use seed::seed;
 
 use std::fmt::Write;
 

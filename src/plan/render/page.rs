@@ -25,7 +25,7 @@ pub fn text(plan: &Plan) -> String {
     topics(plan, &mut page);
     connectors::show(plan, &mut page);
     offsets_file(plan, &mut page);
-    findings::show(plan, &mut page);
+    findings::show(&plan.findings, &plan.reasons, &mut page);
     target(plan, &mut page);
     steps(plan, &mut page);
     page.text

@@ -72,6 +72,14 @@ fn odd_keys_of_the_file_are_kept_and_reported() {
 }
 
 #[test]
+fn an_offset_that_is_no_object_is_a_warning() {
+    let deployment = deployment(WORKER, &[SOURCE]).with_offsets(&[(KEY, Some("17"))]);
+    let plan = plan(&deployment, &choices(), &cluster());
+    warned(&plan, "odd-value");
+    assert_eq!(plan.seed[0].value.as_deref(), Some(&b"17"[..]));
+}
+
+#[test]
 fn a_key_keeps_its_bytes_from_the_file_to_the_seed() {
     let key = Bytes::from_static(br#"["src",{"zeta":2,"alpha":"\uD83D\uDE00"}]"#);
     let text = std::str::from_utf8(&key).unwrap();

@@ -13,17 +13,17 @@ const WORTH_A_BAR: usize = 1000;
 
 /// The bar that is drawn, if any.
 #[derive(Debug, Clone)]
-pub(super) struct Bars(Arc<ProgressBar>);
+pub(crate) struct Bars(Arc<ProgressBar>);
 
 impl Bars {
     /// Takes the bar off the terminal.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.0.finish_and_clear();
     }
 }
 
 /// Returns what a journal calls while steps run, and the handle of the bar that it draws.
-pub(super) fn watcher(ui: &Ui) -> (impl Fn(&Progress) + Send + Sync + use<>, Bars) {
+pub(crate) fn watcher(ui: &Ui) -> (impl Fn(&Progress) + Send + Sync + use<>, Bars) {
     let bar = Arc::new(ProgressBar::hidden());
     if let Ok(style) =
         ProgressStyle::with_template("{msg} [{bar:40}] {human_pos}/{human_len} {eta}")

@@ -1,0 +1,193 @@
+//! `connectctl offsets export`: the way back.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::Args;
+use serde_json::json;
+
+use super::store::{self, ClusterStore};
+use crate::cli::args::{Connection, Global, ReportFormat, rename};
+use crate::cli::connect::{file_failed, kafka_failed, store_failed, with_hint};
+use crate::cli::error::{CliError, Kind, Outcome};
+use crate::cli::output::Ui;
+use crate::cli::table::printable;
+use crate::cli::{listing, runtime};
+use crate::io::files::{self, Written};
+use crate::io::{observe, offset_store, providers};
+use crate::model::offset_file;
+use crate::plan::offset_export::{self, ExportChoices, ExportPlan};
+use crate::plan::{Rename, StoredConnector};
+
+/// Write the positions of the offset topic to a file that a standalone worker can start from
+///
+/// The way back from distributed to standalone: stop the connectors or the workers, export, point
+/// offset.storage.file.filename at the file. Keys and values are the topic's bytes. Reset offsets are left out; sinks need
+/// nothing, their consumer groups stay. A different file at that place is kept as NAME.bak-<timestamp>.
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// File to write
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// Only this connector; repeat it for more
+    #[arg(long, value_name = "NAME")]
+    connector: Vec<String>,
+    /// Write the positions of a connector under another name
+    #[arg(long, value_name = "NAME=OTHER", value_parser = rename)]
+    rename: Vec<Rename>,
+    /// Make the same checks and write nothing; exit code 3 when there is something to write
+    #[arg(long)]
+    dry_run: bool,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
+    output: ReportFormat,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// What became of the file.
+enum Outfile {
+    NotWritten,
+    Unchanged,
+    Written { kept: Option<PathBuf> },
+}
+
+pub(super) fn run(ui: &Ui, global: &Global, export: &Export) -> Result<Outcome, CliError> {
+    let (topic, plan) = runtime::run(decide(global, export))?;
+    if let Some(refused) = store::refused(plan.blocked()) {
+        return Err(refused);
+    }
+    store::say(ui, &plan.findings);
+    if plan.entries.is_empty() {
+        let error = anyhow!("topic {topic} holds no position: nothing was written");
+        return Err(CliError::new(Kind::Failed, error).hint(
+            "sinks need no file; connectctl offsets show --worker-config FILE shows what is there",
+        ));
+    }
+    let mut bytes = Vec::new();
+    offset_file::write(&plan.entries, &mut bytes)?;
+    let outfile = write(export, &bytes)?;
+    report(ui, export, &topic, &plan, &outfile)?;
+    Ok(match outfile {
+        Outfile::NotWritten => Outcome::Pending,
+        Outfile::Unchanged | Outfile::Written { .. } => Outcome::Done,
+    })
+}
+
+async fn decide(global: &Global, export: &Export) -> Result<(String, ExportPlan), CliError> {
+    let store = ClusterStore::open(&export.connection, global.timeout).await?;
+    let topic = store.offset_topic().await?;
+    let at_work = at_work(&store).await?;
+    let choices = ExportChoices {
+        only: export.connector.clone(),
+        renames: export.rename.clone(),
+    };
+    let plan = offset_export::make(&topic, &choices, &at_work).map_err(super::plan_failed)?;
+    Ok((topic.name, plan))
+}
+
+/// Says of connectors why their positions still move: there are workers, and they are not stopped.
+async fn at_work(store: &ClusterStore) -> Result<BTreeMap<String, String>, CliError> {
+    let properties = &store.file.properties;
+    let resolved = providers::resolve_where(properties, |key| key == "group.id").map_err(|e| {
+        let hint = e.hint();
+        with_hint(CliError::new(Kind::Failed, e), hint)
+    })?;
+    let group = resolved.get("group.id").map(|id| id.trim().to_owned());
+    let members = match group {
+        Some(id) if !id.is_empty() => observe::connect_group(&store.cluster, &id)
+            .await
+            .map_err(kafka_failed)?
+            .map_or(0, |group| group.members.len()),
+        _ => 0,
+    };
+    if members == 0 {
+        return Ok(BTreeMap::new());
+    }
+    let why = |connector: &StoredConnector| {
+        format!(
+            "{members} worker(s) in the group, {} running task(s)",
+            connector.running_tasks
+        )
+    };
+    let connectors = store.connectors().await?.into_iter();
+    Ok(connectors
+        .filter(|(_, connector)| !connector.is_at_rest())
+        .map(|(name, connector)| (name, why(&connector)))
+        .collect())
+}
+
+/// Writes the file and reads it back as strictly as any other.
+fn write(export: &Export, bytes: &[u8]) -> Result<Outfile, CliError> {
+    if export.dry_run {
+        let same = files::read(&export.to, files::LARGEST_OFFSETS).is_ok_and(|f| f.bytes == bytes);
+        return Ok(if same {
+            Outfile::Unchanged
+        } else {
+            Outfile::NotWritten
+        });
+    }
+    let written = files::replace(&export.to, bytes, false).map_err(file_failed)?;
+    offset_store::read_file(&export.to).map_err(store_failed)?;
+    Ok(match written {
+        Written::Unchanged => Outfile::Unchanged,
+        Written::Created => Outfile::Written { kept: None },
+        Written::Replaced(kept) => Outfile::Written { kept: Some(kept) },
+    })
+}
+
+fn report(
+    ui: &Ui,
+    export: &Export,
+    topic: &str,
+    plan: &ExportPlan,
+    outfile: &Outfile,
+) -> Result<(), CliError> {
+    let to = export.to.display();
+    let (verb, kept) = match outfile {
+        Outfile::NotWritten => ("would be written", None),
+        Outfile::Unchanged => ("already has them", None),
+        Outfile::Written { kept } => ("written", kept.as_ref()),
+    };
+    if export.output == ReportFormat::Json {
+        return ui.data(&listing::json(&json!({
+            "topic": topic,
+            "file": export.to,
+            "state": match outfile {
+                Outfile::NotWritten => "not-written",
+                Outfile::Unchanged => "unchanged",
+                Outfile::Written { .. } => "written",
+            },
+            "kept": kept,
+            "positions": plan.entries.len(),
+            "connectors": plan.connectors,
+            "findings": plan.findings,
+        }))?);
+    }
+    let mut text = String::new();
+    for connector in &plan.connectors {
+        let renamed = if connector.name == connector.old_name {
+            String::new()
+        } else {
+            format!(" (from {})", connector.old_name)
+        };
+        let line = format!(
+            "{}{renamed}: {} position(s)",
+            connector.name, connector.positions
+        );
+        text = text + &printable(&line) + "\n";
+    }
+    ui.data(&text)?;
+    ui.data(&format!(
+        "{to}: {} position(s) of topic {topic} {verb}\n",
+        plan.entries.len()
+    ))?;
+    if let Some(kept) = kept {
+        ui.note(&format!(
+            "the file that was there is kept as {}",
+            kept.display()
+        ));
+    }
+    Ok(())
+}

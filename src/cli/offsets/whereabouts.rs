@@ -1,0 +1,317 @@
+//! `connectctl offsets where`: which of several stores a connector goes on from.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::Args;
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::json;
+
+use super::store::{ClusterStore, Loaded};
+use crate::cli::args::{Connection, Format, Global};
+use crate::cli::connect::{PropertiesFile, kafka_failed, rest_failed};
+use crate::cli::error::{CliError, Kind, Outcome};
+use crate::cli::listing::{self, Listing};
+use crate::cli::output::Ui;
+use crate::cli::rest::RestFlags;
+use crate::cli::runtime;
+use crate::cli::table::{printable, table};
+use crate::io::offset_store;
+use crate::model::worker_config::{OFFSET_STORAGE_FILE_FILENAME, is_distributed};
+use crate::plan::offset_rows::OffsetRow;
+use crate::plan::offset_truth::{Standing, Store, StoreKind, Stores, Truth};
+use crate::plan::{ConnectorKind, StoredConnector, consumer_group, kinds};
+
+/// Say which store holds the truth about a connector's position, and the position
+///
+/// Looks at every store that is named: --offsets FILE, the cluster of --worker-config (its config topic tells whether the
+/// connector has moved there), a worker at --url. A standalone worker file as --worker-config stands for its offsets
+/// file. The others are compared with the one that holds.
+#[derive(Debug, Args)]
+pub(super) struct Where {
+    /// Name of the connector
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Offsets file of a standalone worker
+    #[arg(long, value_name = "FILE")]
+    offsets: Option<PathBuf>,
+    /// REST URL of a worker; repeat it for more workers of the same cluster
+    #[arg(long, value_name = "URL")]
+    url: Vec<String>,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    output: Format,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    rest: RestFlags,
+}
+
+pub(super) fn run(ui: &Ui, global: &Global, args: &Where) -> Result<Outcome, CliError> {
+    let stores = runtime::run(look(ui, global, args))?;
+    let Some(truth) = stores.truth() else {
+        return Err(unknown(&stores));
+    };
+    let standings = stores.standings(&truth);
+    let answer = Answer {
+        stores,
+        truth,
+        standings,
+    };
+    listing::print(ui, args.output, &answer)?;
+    Ok(Outcome::Done)
+}
+
+async fn look(ui: &Ui, global: &Global, args: &Where) -> Result<Stores, CliError> {
+    let (file, cluster) = args.files()?;
+    let mut stores = Stores {
+        connector: args.name.clone(),
+        kind: ConnectorKind::Unknown,
+        stores: Vec::new(),
+        registered: None,
+    };
+    if let Some(file) = file {
+        let loaded = Loaded::of_file(&file, None)?;
+        let name = loaded.place.clone();
+        stores.add(StoreKind::File, name, rows(ui, loaded, &args.name));
+    }
+    if !args.url.is_empty() {
+        ask_worker(global, args, &mut stores).await?;
+    }
+    if cluster {
+        let store = ClusterStore::open(&args.connection, global.timeout).await?;
+        look_at_cluster(ui, &store, &mut stores).await?;
+    }
+    Ok(stores)
+}
+
+impl Where {
+    /// Returns the offsets file to look at, and whether there is a cluster to look at.
+    fn files(&self) -> Result<(Option<PathBuf>, bool), CliError> {
+        let worker = self.connection.worker_config.as_deref();
+        let worker = worker.map(PropertiesFile::read).transpose()?;
+        let named_by_worker = worker
+            .filter(|file| !is_distributed(&file.properties))
+            .and_then(|file| file.properties.get(OFFSET_STORAGE_FILE_FILENAME).cloned());
+        let file = self.offsets.clone();
+        if let Some(named) = named_by_worker {
+            return Ok((file.or(Some(named.trim().into())), false));
+        }
+        let cluster = self.connection.worker_config.is_some()
+            || self.connection.bootstrap_server.is_some()
+            || self.connection.command_config.is_some();
+        if file.is_none() && !cluster && self.url.is_empty() {
+            let error = anyhow!("no store of offsets is named");
+            return Err(CliError::new(Kind::Usage, error)
+                .hint("give --offsets FILE, --worker-config FILE, --url URL, or several of them"));
+        }
+        Ok((file, cluster))
+    }
+}
+
+/// Keeps the connector's rows and says what is odd about them.
+fn rows(ui: &Ui, mut loaded: Loaded, name: &str) -> Vec<OffsetRow> {
+    loaded.keep(&[name.to_owned()]);
+    loaded.warn(ui);
+    loaded.rows
+}
+
+async fn ask_worker(global: &Global, args: &Where, stores: &mut Stores) -> Result<(), CliError> {
+    let rest = args.rest.client(&args.url, None, global.timeout)?;
+    let read = offset_store::read_rest(&rest).await.map_err(rest_failed)?;
+    let connector = read.connector(&args.name);
+    stores.kind = match connector.map(|c| c.kind.as_str()) {
+        Some("sink") => ConnectorKind::Sink,
+        Some("source") => ConnectorKind::Source,
+        _ => stores.kind,
+    };
+    stores.stores.push(Store {
+        kind: StoreKind::Rest,
+        name: rest.url().to_owned(),
+        rows: read.rows_of(&args.name),
+        state: connector.map(|c| c.state.clone()),
+    });
+    Ok(())
+}
+
+async fn look_at_cluster(
+    ui: &Ui,
+    store: &ClusterStore,
+    stores: &mut Stores,
+) -> Result<(), CliError> {
+    let name = stores.connector.clone();
+    stores.registered = store.connectors().await?.remove(&name);
+    let workers = store.wanted().name.clone();
+    let config = stores.registered.as_ref().map(settings);
+    if let Some(config) = &config {
+        let class = config
+            .get("connector.class")
+            .map_or("", |class| class.trim());
+        let said = match stores.kind {
+            ConnectorKind::Sink => Some("sink"),
+            ConnectorKind::Source => Some("source"),
+            ConnectorKind::Unknown => None,
+        };
+        stores.kind = kinds::kind_of(class, config, said);
+    }
+    let topic = store.offsets_of(&workers).await?;
+    let loaded = topic.map(|topic| Loaded::of_topic(&topic, false));
+    let found = loaded.map_or_else(Vec::new, |loaded| rows(ui, loaded, &name));
+    stores.add(StoreKind::OffsetTopic, workers.clone(), found);
+    let own = config.as_ref().and_then(|c| c.get("offsets.storage.topic"));
+    let own = own
+        .map(|own| own.trim())
+        .filter(|own| !own.is_empty() && *own != workers);
+    if let Some(own) = own {
+        let topic = store.offsets_of(own).await?;
+        let loaded = topic.map(|topic| Loaded::of_topic(&topic, false));
+        let found = loaded.map_or_else(Vec::new, |loaded| rows(ui, loaded, &name));
+        stores.add(StoreKind::ConnectorTopic, own.to_owned(), found);
+    }
+    look_at_group(store, config.as_ref(), stores).await
+}
+
+/// A sink has a group; so has, perhaps, a connector of which nothing else is known.
+async fn look_at_group(
+    store: &ClusterStore,
+    config: Option<&IndexMap<String, String>>,
+    stores: &mut Stores,
+) -> Result<(), CliError> {
+    let is_sink = stores.kind == ConnectorKind::Sink;
+    if !is_sink && stores.truth().is_some() {
+        return Ok(());
+    }
+    let empty = IndexMap::new();
+    let group = consumer_group(
+        &stores.connector,
+        config.unwrap_or(&empty),
+        &store.file.properties,
+    );
+    let committed = store
+        .cluster
+        .committed_offsets(&group)
+        .await
+        .map_err(kafka_failed)?;
+    if committed.is_empty() && !is_sink {
+        return Ok(());
+    }
+    // In the words of Connect's REST API.
+    let rows = committed.into_iter().map(|((topic, partition), offset)| {
+        OffsetRow::of_rest(
+            &stores.connector,
+            &json!({ "kafka_partition": partition, "kafka_topic": topic }),
+            &json!({ "kafka_offset": offset }),
+        )
+    });
+    let rows = rows.collect();
+    stores.kind = ConnectorKind::Sink;
+    stores.add(StoreKind::ConsumerGroup, group, rows);
+    Ok(())
+}
+
+fn settings(connector: &StoredConnector) -> IndexMap<String, String> {
+    let config = connector.config.iter();
+    config
+        .filter_map(|(key, value)| Some((key.clone(), value.clone()?)))
+        .collect()
+}
+
+fn unknown(stores: &Stores) -> CliError {
+    let looked: Vec<String> = stores
+        .stores
+        .iter()
+        .map(|store| format!("{} {}", store.kind.text(), store.name))
+        .collect();
+    let error = anyhow!(
+        "no store that was looked at knows connector {} ({})",
+        stores.connector,
+        looked.join(", ")
+    );
+    CliError::new(Kind::Failed, error)
+        .hint("names are case-sensitive: connectctl offsets show … -o name lists those of a store")
+}
+
+/// The answer, and how the other stores compare with it.
+struct Answer {
+    stores: Stores,
+    truth: Truth,
+    standings: Vec<Standing>,
+}
+
+impl Answer {
+    fn store(&self) -> &Store {
+        &self.stores.stores[self.truth.store]
+    }
+}
+
+impl Listing for Answer {
+    fn document(&self) -> impl Serialize {
+        let stores = self.stores.stores.iter().zip(&self.standings);
+        let stores = stores.map(|(store, standing)| {
+            json!({
+                "store": store.kind,
+                "name": store.name,
+                "state": store.state,
+                "standing": standing,
+                "positions": store.rows.iter().filter(|row| row.offset.is_some()).count(),
+            })
+        });
+        json!({
+            "connector": self.stores.connector,
+            "kind": self.stores.kind,
+            "store": self.store().kind,
+            "name": self.store().name,
+            "why": self.truth.why,
+            "positions": self.truth.rows,
+            "stores": stores.collect::<Vec<_>>(),
+        })
+    }
+
+    fn table(&self, _wide: bool) -> String {
+        let mut text = format!(
+            "{} goes on from {} {}: {}\n\n",
+            printable(&self.stores.connector),
+            self.store().kind.text(),
+            printable(&self.store().name),
+            self.truth.why
+        );
+        let rows = self.truth.rows.iter();
+        text += &table(
+            ["partition", "offset"],
+            rows.map(|row| [row.partition_text(), row.offset_text()]),
+        );
+        text.push('\n');
+        let stores = self.stores.stores.iter().zip(&self.standings);
+        text += &table(
+            ["store", "name", "positions", "standing"],
+            stores.map(|(store, standing)| {
+                [
+                    store.kind.text().to_owned(),
+                    store.name.clone(),
+                    store
+                        .rows
+                        .iter()
+                        .filter(|row| row.offset.is_some())
+                        .count()
+                        .to_string(),
+                    words(*standing).to_owned(),
+                ]
+            }),
+        );
+        text
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![self.store().name.clone()]
+    }
+}
+
+fn words(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Truth => "holds",
+        Standing::Same => "same positions",
+        Standing::Different => "other positions",
+        Standing::Empty => "no position",
+    }
+}

@@ -1,0 +1,57 @@
+//! An offset topic, read whole.
+
+use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::log::{self, Isolation};
+use crate::plan::offset_fold::OffsetFold;
+use crate::plan::offset_seed::OffsetTopic;
+use crate::protocol::errors;
+
+/// Reads the record that holds for every key, and the others of keys in several partitions; `None`: no such topic.
+pub async fn read_topic(cluster: &Cluster, topic: &str) -> Result<Option<OffsetTopic>, KafkaError> {
+    let Some(partitions) = partitions_of(cluster, topic).await? else {
+        return Ok(None);
+    };
+    let mut fold = OffsetFold::new(partitions);
+    // A worker reads committed records only when exactly-once support is on; what is committed is the truth either way.
+    log::read_to_end(
+        cluster,
+        topic,
+        Isolation::ReadCommitted,
+        |partition, record| {
+            fold.record(
+                partition,
+                record.offset,
+                record.timestamp,
+                record.key,
+                record.value,
+            );
+        },
+    )
+    .await?;
+    let null_keys = fold.null_keys();
+    Ok(Some(OffsetTopic {
+        name: topic.to_owned(),
+        partitions,
+        stored: fold.finish(),
+        null_keys,
+    }))
+}
+
+/// Returns the topic's partition count; `None`: no such topic.
+pub(super) async fn partitions_of(
+    cluster: &Cluster,
+    topic: &str,
+) -> Result<Option<i32>, KafkaError> {
+    let names = [topic.to_owned()];
+    let Some(described) = cluster.topics(Some(&names)).await?.remove(topic) else {
+        return Ok(None);
+    };
+    match described.error {
+        Some(error) if error.is(errors::UNKNOWN_TOPIC_OR_PARTITION) => Ok(None),
+        Some(error) => Err(error.into()),
+        None => Ok(i32::try_from(described.partitions.len())
+            .ok()
+            .filter(|partitions| *partitions > 0)),
+    }
+}

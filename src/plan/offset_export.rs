@@ -1,0 +1,191 @@
+//! What `offsets export` writes: the positions of an offset topic as the entries of a standalone worker's file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::offset_file::OffsetEntry;
+use crate::plan::findings::Findings;
+use crate::plan::findings::offsets as told;
+use crate::plan::offset_seed::{OffsetTopic, SeedError, as_it_lies, entries, new_names, selected};
+use crate::plan::{Class, Finding, Rename, positions};
+
+/// What the user chose.
+#[derive(Debug, Clone, Default)]
+pub struct ExportChoices {
+    /// Only these connectors, by their names in the topic; empty: all.
+    pub only: Vec<String>,
+    pub renames: Vec<Rename>,
+}
+
+/// The finished decision.
+#[derive(Debug, Clone)]
+pub struct ExportPlan {
+    /// Every position that says where to go on. A reset one is left out: without an entry, a connector starts over.
+    pub entries: Vec<OffsetEntry>,
+    pub connectors: Vec<ExportConnector>,
+    pub findings: Vec<Finding>,
+}
+
+/// One connector of the topic.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ExportConnector {
+    pub name: String,
+    /// The name in the topic.
+    pub old_name: String,
+    /// Positions that are written.
+    pub positions: usize,
+}
+
+impl ExportPlan {
+    /// Returns the findings that stop this plan.
+    pub fn blocked(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.class == Class::Block)
+    }
+}
+
+/// Decides what to write. `at_work` says of connectors why their positions still move.
+///
+/// # Errors
+/// A name that the topic does not have, or a rename onto another connector's name.
+pub fn make(
+    topic: &OffsetTopic,
+    choices: &ExportChoices,
+    at_work: &BTreeMap<String, String>,
+) -> Result<ExportPlan, SeedError> {
+    let place = format!("topic {}", topic.name);
+    let sorted = positions::sort(&entries(topic), &choices.renames);
+    let sorted = selected(sorted, &choices.only, &choices.renames, &place)?;
+    let accept = BTreeSet::new();
+    let mut findings = Findings::new(&accept);
+    if sorted.unusable.count > 0 {
+        let message = told::unusable(&place, topic.stored.len(), &sorted.unusable);
+        findings.warn(
+            "P27",
+            place.as_str(),
+            message,
+            "they are left out: no worker uses them",
+        );
+    }
+    for ((name, of), compared) in sorted.of.iter().zip(as_it_lies(&sorted, topic)) {
+        told::entries_of(name, of, &mut findings);
+        if compared.doubled.count > 0 {
+            let message = told::doubled(name, &compared.doubled);
+            findings.block("P11", name.as_str(), message, OTHER_WAYS);
+        }
+        if let Some(why) = at_work.get(name).filter(|_| of.live() > 0) {
+            findings.warn(
+                "P20",
+                name.as_str(),
+                format!("{name} is at work ({why}): what it delivers from now on would be delivered again by a worker that starts from this file"),
+                format!("stop it, then export again: PUT /connectors/{name}/stop on a worker"),
+            );
+        }
+    }
+    let connectors = new_names(&sorted, &choices.renames)
+        .into_iter()
+        .zip(&sorted.of)
+        .map(|(name, (old_name, of))| ExportConnector {
+            name,
+            old_name: old_name.clone(),
+            positions: of.live(),
+        })
+        .collect();
+    let positions = sorted.of.into_values().flat_map(|of| of.positions);
+    Ok(ExportPlan {
+        entries: positions
+            .filter(|position| position.value.is_some())
+            .map(|position| OffsetEntry {
+                key: Some(position.key),
+                value: position.value,
+            })
+            .collect(),
+        connectors,
+        findings: findings.sorted(),
+    })
+}
+
+/// What can be done when the topic does not say which of two positions holds.
+const OTHER_WAYS: &str = "a tombstone is no remedy, it could erase the live offset; offsets show prints both records. A running worker knows which one it took: connectctl capture --source-url URL. --connector NAME exports the others";
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::plan::{Elsewhere, StoredOffset};
+    use crate::protocol::partitioner;
+
+    fn topic(records: &[(&str, Option<&str>)]) -> OffsetTopic {
+        let stored = records.iter().map(|(key, value)| {
+            let key = Bytes::copy_from_slice(key.as_bytes());
+            let record = StoredOffset {
+                partition: partitioner::partition_of(&key, 25),
+                offset: 0,
+                value: value.map(|v| Bytes::copy_from_slice(v.as_bytes())),
+                elsewhere: Vec::new(),
+            };
+            (key, record)
+        });
+        OffsetTopic {
+            name: "t".to_owned(),
+            partitions: 25,
+            stored: stored.collect(),
+            null_keys: 0,
+        }
+    }
+
+    #[test]
+    fn live_positions_become_entries_and_reset_ones_do_not() {
+        let topic = topic(&[
+            (r#"["a",{"n":1.5}]"#, Some("{\"p\": 1}")),
+            (r#"["a",{"n":2}]"#, None),
+            (r#"["b",{}]"#, Some("{}")),
+            ("rubbish", Some("{}")),
+        ]);
+        let plan = make(&topic, &ExportChoices::default(), &BTreeMap::new()).unwrap();
+        let keys: Vec<_> = plan.entries.iter().filter_map(|e| e.key.clone()).collect();
+        assert_eq!(keys, [r#"["a",{"n":1.5}]"#, r#"["b",{}]"#]);
+        assert_eq!(plan.entries[0].value.as_deref(), Some(&b"{\"p\": 1}"[..]));
+        assert_eq!(plan.findings[0].id, "P27");
+        assert_eq!(plan.blocked().count(), 0);
+    }
+
+    #[test]
+    fn a_connector_can_be_chosen_and_given_its_old_name_back() {
+        let topic = topic(&[(r#"["a",{}]"#, Some("{}")), (r#"["b",{}]"#, Some("{}"))]);
+        let choices = ExportChoices {
+            only: vec!["b".to_owned()],
+            renames: vec![Rename {
+                old: "b".to_owned(),
+                new: "a".to_owned(),
+            }],
+        };
+        let plan = make(&topic, &choices, &BTreeMap::new()).unwrap();
+        assert_eq!(plan.entries.len(), 1);
+        assert_eq!(plan.entries[0].key.as_deref(), Some(&br#"["a",{}]"#[..]));
+        let unknown = ExportChoices {
+            only: vec!["c".to_owned()],
+            ..ExportChoices::default()
+        };
+        let error = make(&topic, &unknown, &BTreeMap::new()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no entry of topic t belongs to connector c"
+        );
+    }
+
+    #[test]
+    fn a_key_in_two_partitions_stops_it_and_a_running_connector_is_a_warning() {
+        let mut topic = topic(&[(r#"["a",{}]"#, Some("{}"))]);
+        let at_work = BTreeMap::from([("a".to_owned(), "1 running task".to_owned())]);
+        let plan = make(&topic, &ExportChoices::default(), &at_work).unwrap();
+        assert_eq!((plan.blocked().count(), &*plan.findings[0].id), (0, "P20"));
+        for record in topic.stored.values_mut() {
+            record.elsewhere = vec![Elsewhere {
+                partition: 1,
+                value: Some(Bytes::from_static(b"{\"p\":2}")),
+            }];
+        }
+        let plan = make(&topic, &ExportChoices::default(), &BTreeMap::new()).unwrap();
+        assert_eq!(plan.blocked().next().map(|f| f.id.as_str()), Some("P11"));
+    }
+}

@@ -1,0 +1,70 @@
+//! What `offsets seed` will write, for the eye.
+
+use crate::plan::offset_seed::SeedPlan;
+use crate::plan::{SeedRecord, Step, Stopped};
+
+use super::{Page, count, findings, visible};
+
+/// Connectors that are listed one by one.
+const CONNECTORS_SHOWN: usize = 20;
+
+/// Returns the page, coloured.
+pub fn seed(plan: &SeedPlan) -> String {
+    let mut page = Page::default();
+    page.heading(&format!(
+        "Offset topic {} ({})",
+        visible(&plan.topic),
+        count(partitions(plan.partitions), "partition")
+    ));
+    for connector in plan.connectors.iter().take(CONNECTORS_SHOWN) {
+        let renamed = if connector.name == connector.old_name {
+            String::new()
+        } else {
+            format!(" (from {})", visible(&connector.old_name))
+        };
+        page.line(format_args!(
+            "  {}{renamed}: {}, {} to write",
+            visible(&connector.name),
+            count(connector.positions, "position"),
+            connector.to_seed
+        ));
+    }
+    let more = plan.connectors.len().saturating_sub(CONNECTORS_SHOWN);
+    if more > 0 {
+        page.line(format_args!("  and {}", count(more, "more connector")));
+    }
+    page.line(format_args!(
+        "  standalone worker: {}",
+        stopped(&plan.stopped)
+    ));
+    findings::show(&plan.findings, &[], &mut page);
+    page.heading("To do");
+    if plan.records.is_empty() {
+        page.line(format_args!("  nothing to do"));
+    } else {
+        let gone = plan.records.iter().filter(|r| is_tombstone(r)).count();
+        let ended = if gone > 0 {
+            format!(" ({} ended)", count(gone, "old position"))
+        } else {
+            String::new()
+        };
+        page.line(format_args!("  {}{ended}", Step::Seed(plan.records.len())));
+    }
+    page.text
+}
+
+fn is_tombstone(record: &SeedRecord) -> bool {
+    record.value.is_none()
+}
+
+fn partitions(number: i32) -> usize {
+    usize::try_from(number).unwrap_or(0)
+}
+
+fn stopped(stopped: &Stopped) -> String {
+    match stopped {
+        Stopped::Proven(how) => format!("not seen at work: {how}"),
+        Stopped::Asserted => "stopped, as --source-stopped says".to_owned(),
+        Stopped::Unknown(why) => format!("not known to be stopped: {why}"),
+    }
+}
