@@ -34,4 +34,5 @@ mod oracle_records;
 mod oracle_settings;
 mod peer_properties;
 mod script_worker;
+mod sim_cluster;
 mod support;
