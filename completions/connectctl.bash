@@ -694,7 +694,7 @@ _connectctl() {
                     return 0
                     ;;
                 --verify)
-                    COMPREPLY=($(compgen -W "none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "none control" -- "${cur}"))
                     return 0
                     ;;
                 --source-url)

@@ -12,7 +12,7 @@ use connectctl::plan::{
     Broker, Choices, ConnectGroup, Connector, Deployment, Elsewhere, Observed, ObservedTopic,
     OffsetsFile, OffsetsInput, Origin, PartitionPosition, Plan, Rename, ReplicationFactor,
     RunningConnector, RunningWorker, SinkGroup, StoredConnector, StoredOffset, TopicRefusal,
-    WorkerFile, make, render,
+    Verification, WorkerFile, make, render,
 };
 use connectctl::protocol::partitioner::partition_of;
 use serde::Deserialize;
@@ -46,6 +46,8 @@ struct Case {
     overwrite_offsets: bool,
     source_stopped: bool,
     register_on: Vec<String>,
+    /// `--verify control` instead of `none`.
+    control: bool,
     /// `missing` or `empty`; otherwise `offsets.txt` tells the entries.
     offsets: Option<String>,
     age_ms: Option<u64>,
@@ -275,6 +277,11 @@ fn choices(case: &Case) -> Choices {
         initial_state: TargetState::Started,
         offsets_named: false,
         register_on: case.register_on.clone(),
+        verify: if case.control {
+            Verification::Control
+        } else {
+            Verification::None
+        },
         out: PathBuf::from("distributed"),
     }
 }

@@ -3,7 +3,9 @@
 pub mod apply;
 pub mod connect_rest;
 pub mod consent;
+pub mod embedded;
 pub mod files;
+pub mod interrupt;
 pub mod kafka;
 pub mod observe;
 pub mod offset_store;

@@ -33,8 +33,18 @@ pub struct Choices {
     pub offsets_named: bool,
     /// Connect cluster to register on (`--url`); empty: none.
     pub register_on: Vec<String>,
+    pub verify: Verification,
     /// Output folder.
     pub out: PathBuf,
+}
+
+/// `--verify none|control`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// What was written is read back.
+    None,
+    /// An embedded worker registers the connectors as STOPPED and checks what a worker finds.
+    Control,
 }
 
 /// `--replication-factor auto|-1|N`.

@@ -12,7 +12,7 @@ use crate::plan::positions::Positions;
 use crate::plan::worker_file::Converted;
 use crate::plan::{
     Choices, Class, ClusterSummary, ConnectorKind, ConnectorPlan, Deployment, FileChange,
-    FileState, Finding, GroupCopy, Observed, OffsetsInput, Plan, PlanError, Reason,
+    FileState, Finding, GroupCopy, Observed, OffsetsInput, Plan, PlanError, Reason, Registrar,
 };
 use crate::plan::{
     connectors, kinds, naming, ownership, positions, seed, stopped, topics, worker_file,
@@ -40,8 +40,8 @@ pub fn make(
 
     let storage = StorageTopics::from_properties(&converted.properties)?;
     let topics = topics::plan(&storage, observed);
-    let registers = !choices.register_on.is_empty();
-    let ownership = ownership::judge(&moving, observed, registers);
+    let registrar = ownership::registrar(choices, observed);
+    let ownership = ownership::judge(&moving, observed, registrar == Registrar::Rest);
     let [_, offset_topic, _] = &topics;
     let seeding = seed::plan(&moving, &positions, choices, observed, Some(offset_topic));
     let to_move: Vec<&Moving<'_>> = moving
@@ -75,7 +75,7 @@ pub fn make(
                 .get(m.name.as_str())
                 .cloned()
                 .unwrap_or_default(),
-            ..one(m, compared, of, observed, registers)
+            ..one(m, compared, of, observed, registrar)
         })
         .collect();
     Ok(Plan {
@@ -92,6 +92,8 @@ pub fn make(
         ownership,
         offsets: positions::summary(deployment, &positions),
         register_on: choices.register_on.clone(),
+        registrar,
+        positions: seeding.expected,
         cluster: observed.map(|o| ClusterSummary {
             id: o.cluster_id.clone(),
             brokers: o.brokers.len(),
@@ -130,7 +132,7 @@ fn one(
     compared: &seed::Compared,
     of: &positions::OfConnector,
     observed: Option<&Observed>,
-    registers: bool,
+    registrar: Registrar,
 ) -> ConnectorPlan {
     let group = connector.old_group.as_ref();
     let positions = group
@@ -149,7 +151,7 @@ fn one(
         positions,
         already_moved: ownership::has_moved(connector, observed),
         final_state: connector.final_state,
-        registration: ownership::registration(connector, observed, registers),
+        registration: ownership::registration(connector, observed, registrar),
         cannot_move: Vec::new(),
     }
 }

@@ -33,7 +33,7 @@ mod topic_settings;
 mod topics;
 mod worker_file;
 
-pub use choices::{Choices, Rename, ReplicationFactor};
+pub use choices::{Choices, Rename, ReplicationFactor, Verification};
 pub use connectors::consumer_group;
 pub use deployment::{
     Connector, Deployment, OffsetsFile, OffsetsInput, Origin, RunningConnector, RunningWorker,
@@ -46,9 +46,11 @@ pub use observed::{
     Broker, ConnectGroup, Elsewhere, Observed, ObservedTopic, PartitionPosition, SinkGroup,
     StoredConnector, StoredOffset, TopicRefusal,
 };
+pub use ownership::is_same_config;
 pub use steps::{
     ClusterSummary, ConnectorKind, ConnectorPlan, FileChange, FileState, GroupCopy, OffsetsSummary,
-    Ownership, Plan, Reason, Registration, SeedRecord, Step, Stopped, TopicPlan, TopicState,
+    Ownership, Plan, Reason, Registrar, Registration, SeedRecord, Step, Stopped, TopicPlan,
+    TopicState,
 };
 
 #[cfg(test)]

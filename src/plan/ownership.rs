@@ -6,13 +6,15 @@ use indexmap::IndexMap;
 
 use crate::model::offset_key::OffsetKey;
 use crate::plan::connectors::Moving;
-use crate::plan::{Observed, Ownership, Registration, StoredConnector};
+use crate::plan::{
+    Choices, Observed, Ownership, Registrar, Registration, StoredConnector, Verification,
+};
 
 /// Returns whose the config topic is, and says what shows it when it is somebody else's.
 pub(super) fn judge(
     moving: &[Moving<'_>],
     observed: Option<&Observed>,
-    registers: bool,
+    registers_by_rest: bool,
 ) -> Ownership {
     let Some(observed) = observed else {
         return Ownership::Unknown;
@@ -38,7 +40,7 @@ pub(super) fn judge(
             .connect_group
             .as_ref()
             .map_or(0, |g| g.members.len());
-        if members > 0 && !registers {
+        if members > 0 && !registers_by_rest {
             others.push(format!("the Connect group has {members} active member(s)"));
         }
     }
@@ -48,6 +50,19 @@ pub(super) fn judge(
         Ownership::Fresh
     } else {
         Ownership::Ours
+    }
+}
+
+/// Returns who registers the connectors. An embedded worker joins only a group that nobody is in.
+pub(super) fn registrar(choices: &Choices, observed: Option<&Observed>) -> Registrar {
+    if !choices.register_on.is_empty() {
+        return Registrar::Rest;
+    }
+    let group = observed.and_then(|o| o.connect_group.as_ref());
+    let in_use = group.is_some_and(|group| !group.members.is_empty());
+    match choices.verify {
+        Verification::Control if !choices.offline && !in_use => Registrar::Control,
+        _ => Registrar::Nobody,
     }
 }
 
@@ -84,14 +99,14 @@ pub(super) fn has_moved(connector: &Moving<'_>, observed: Option<&Observed>) -> 
     stored(connector, observed).is_some_and(|s| s.has_run && is_equal(connector, s))
 }
 
-/// Returns what `--url` asks for.
+/// Returns what registering the connector takes.
 pub(super) fn registration(
     connector: &Moving<'_>,
     observed: Option<&Observed>,
-    registers: bool,
+    registrar: Registrar,
 ) -> Registration {
     match stored(connector, observed) {
-        _ if !registers => Registration::NotPlanned,
+        _ if registrar == Registrar::Nobody => Registration::NotPlanned,
         None => Registration::Create,
         Some(stored) if is_equal(connector, stored) => Registration::Present,
         Some(_) => Registration::Update,
@@ -99,19 +114,24 @@ pub(super) fn registration(
 }
 
 fn is_equal(connector: &Moving<'_>, stored: &StoredConnector) -> bool {
-    let named = stored.config.contains_key("name");
-    let length = stored.config.len() + usize::from(!named);
-    length == connector.config.len()
-        && connector
-            .config
+    is_same_config(&connector.config, &stored.config)
+}
+
+/// Returns whether a stored configuration is the connector's; `name` need not be repeated in it.
+pub fn is_same_config(
+    config: &IndexMap<String, String>,
+    stored: &IndexMap<String, Option<String>>,
+) -> bool {
+    let named = stored.contains_key("name");
+    let is_stored = |(key, value): (&String, &String)| {
+        let stored = stored.get(key);
+        stored.is_some_and(|stored| stored.as_ref() == Some(value))
+    };
+    stored.len() + usize::from(!named) == config.len()
+        && config
             .iter()
             .filter(|(key, _)| named || *key != "name")
-            .all(|(key, value)| {
-                stored
-                    .config
-                    .get(key)
-                    .is_some_and(|s| s.as_deref() == Some(value))
-            })
+            .all(is_stored)
 }
 
 fn differing(connector: &Moving<'_>, stored: &IndexMap<String, Option<String>>) -> String {

@@ -32,6 +32,8 @@ pub(super) struct Wanted<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Seeding {
     pub records: Vec<SeedRecord>,
+    /// Every record of the file for connectors that have not moved, `records` of the file included.
+    pub expected: Vec<SeedRecord>,
     /// By index of the connector.
     pub of: Vec<Compared>,
 }
@@ -84,7 +86,19 @@ pub(super) fn plan(
         .collect();
     let empty = BTreeMap::new();
     let stored = observed.map_or(&empty, |o| &o.stored_offsets);
-    compare(&wanted, stored, partitions(observed, offset_topic))
+    let mut seeding = compare(&wanted, stored, partitions(observed, offset_topic));
+    let staying = wanted.iter().filter(|connector| !connector.moved);
+    seeding.expected = staying
+        .flat_map(|connector| {
+            connector.positions.iter().map(|position| SeedRecord {
+                connector: connector.name.to_owned(),
+                key: position.key.clone(),
+                value: position.value.clone(),
+                partition: None,
+            })
+        })
+        .collect();
+    seeding
 }
 
 /// Returns what is left to produce: everything that the topic does not hold already, byte for byte.

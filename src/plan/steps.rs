@@ -33,8 +33,11 @@ pub struct Plan {
     pub group_copies: Vec<GroupCopy>,
     /// Old consumer groups of renamed sinks to delete (`--delete-old`).
     pub delete_groups: Vec<String>,
-    /// Connect cluster to register on (`--url`); empty: the connectors are not registered.
+    /// Every offset that a worker must find for connectors that have not moved yet, seeded ones included.
+    pub positions: Vec<SeedRecord>,
+    /// Connect cluster to register on (`--url`); empty: none.
     pub register_on: Vec<String>,
+    pub registrar: Registrar,
     /// The target cluster; `None` offline.
     pub cluster: Option<ClusterSummary>,
 }
@@ -101,9 +104,17 @@ impl Plan {
             from: copy.from.clone(),
             to: copy.to.clone(),
         }));
+        if self.is_verified_by_control() {
+            steps.push(Step::Control(self.group_id.clone()));
+        }
         steps.extend(self.registration_steps());
         steps.extend(self.delete_groups.iter().cloned().map(Step::DeleteGroup));
         steps
+    }
+
+    /// Returns whether an embedded worker has something to register or a state to set.
+    pub fn is_verified_by_control(&self) -> bool {
+        self.registrar == Registrar::Control && self.registration_steps().next().is_some()
     }
 
     fn registration_steps(&self) -> impl Iterator<Item = Step> {
@@ -136,6 +147,8 @@ pub enum Step {
         from: String,
         to: String,
     },
+    /// Join the Connect group as an embedded worker, check what a worker finds, leave.
+    Control(String),
     /// As STOPPED, so that nothing runs before its offsets are compared.
     Register(String),
     /// Stopped, then given the plan's configuration.
@@ -154,6 +167,10 @@ impl fmt::Display for Step {
             Self::CopyGroup { from, to } => {
                 write!(f, "copy the committed offsets of group {from} to {to}")
             }
+            Self::Control(group) => write!(
+                f,
+                "join group {group} as an embedded worker that runs nothing, check what a worker finds, leave"
+            ),
             Self::Register(name) => write!(f, "register connector {name} as STOPPED"),
             Self::Update(name) => write!(f, "stop connector {name} and update its configuration"),
             Self::SetState(name, TargetState::Started) => write!(f, "resume connector {name}"),
@@ -280,17 +297,29 @@ pub struct ConnectorPlan {
     /// Already in the config topic, equal, and has left STOPPED: the topic is the truth, nothing to do.
     pub already_moved: bool,
     pub final_state: TargetState,
-    /// What `--url` asks of that cluster.
+    /// What it takes to register it.
     pub registration: Registration,
     /// Why it cannot move as it is; empty: it can.
     pub cannot_move: Vec<String>,
 }
 
-/// What registering a connector over REST takes.
+/// Who registers the connectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Registrar {
+    /// Nobody: `--verify none` without `--url`, `--offline`, or a Connect group in use.
+    Nobody,
+    /// The Connect cluster of `--url`, over REST.
+    Rest,
+    /// An embedded worker (`--verify control`).
+    Control,
+}
+
+/// What registering a connector takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Registration {
-    /// No `--url`.
+    /// Nobody registers.
     NotPlanned,
     Create,
     /// It is there with another configuration (`--adopt`).

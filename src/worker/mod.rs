@@ -5,10 +5,12 @@
 //!
 //! * [`assignor`]: who runs what, as the leader of the group decides in each round.
 //! * [`config_log`]: the config topic as it is read.
+//! * [`control`]: the control run of `migrate --verify control`.
 //! * [`member`]: membership in the group.
 
 pub mod assignor;
 pub mod config_log;
+pub mod control;
 pub mod member;
 
 /// Milliseconds on a clock that does not go back; only differences count.

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::args::{ReportFormat, rename};
 use crate::cli::rest::RestFlags;
 use crate::model::connector_config::TargetState;
-use crate::plan::{Choices, Rename, ReplicationFactor};
+use crate::plan::{Choices, Rename, ReplicationFactor, Verification};
 
 /// Move a standalone deployment to distributed mode, with the position of every connector
 ///
@@ -124,6 +124,9 @@ pub struct Rest {
 pub enum Verify {
     /// What was written is read back; no embedded worker
     None,
+    /// An embedded worker joins the Connect group, registers the connectors as STOPPED, checks what a worker finds, leaves,
+    /// and gives them their state; it runs no connector, and it joins only a group that nobody is in
+    Control,
 }
 
 /// `--initial-state`.
@@ -159,6 +162,10 @@ impl Migrate {
             },
             offsets_named: false,
             register_on: self.rest.url.clone(),
+            verify: match self.verify {
+                Verify::None => Verification::None,
+                Verify::Control => Verification::Control,
+            },
             out: self.out.clone(),
         }
     }
@@ -229,9 +236,10 @@ mod tests {
     }
 
     #[test]
-    fn an_embedded_worker_is_not_offered() {
-        assert!(parsed(&["--verify", "none"]).is_ok());
-        assert!(parsed(&["--verify", "control"]).is_err());
-        assert!(parsed(&["--verify", "run"]).is_err());
+    fn an_embedded_worker_verifies_when_asked_and_runs_nothing() {
+        let verify = |arguments: &[&str]| parsed(arguments).map(|args| args.choices().verify);
+        assert_eq!(verify(&[]), Ok(Verification::None));
+        assert_eq!(verify(&["--verify", "control"]), Ok(Verification::Control));
+        assert!(verify(&["--verify", "run"]).is_err());
     }
 }

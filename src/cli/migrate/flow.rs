@@ -11,10 +11,12 @@ use crate::cli::args::ReportFormat;
 use crate::cli::connect::with_hint;
 use crate::cli::consent;
 use crate::cli::error::{CliError, Kind, Outcome};
+use crate::cli::runtime;
 use crate::io::apply::{self, ApplyError, Means, Target};
 use crate::io::consent::{Approved, Consent};
 use crate::io::offset_store::WatchedFile;
 use crate::plan::render;
+use crate::worker::control::Report as ControlReport;
 
 /// How often a plan may change under the user's yes before the run gives up.
 const ROUNDS: usize = 3;
@@ -85,7 +87,7 @@ fn refuse_blocked(seen: &Look) -> Result<(), CliError> {
 }
 
 fn nothing_to_do(session: &Session<'_>, seen: &Look) -> Result<Outcome, CliError> {
-    let promises = verdict::judge(seen, seen);
+    let promises = verdict::judge(seen, seen, None);
     let draft = Draft::new(seen).with_promises(promises);
     let report = Report::new(session, draft, "nothing-to-do", None, Vec::new());
     if !session.args.dry_run && !report::is_saved(session) {
@@ -131,16 +133,27 @@ async fn carry_out(
         offsets_file: offsets_file(&inputs).map(|(path, sha256)| WatchedFile { path, sha256 }),
         timeout: session.global.timeout,
         journal: session.journal,
+        interrupt: &session.interrupt,
     };
-    if let Err(error) = apply::apply(&approved, &means).await {
-        return Err(apply_failed(session, error));
+    let applied = apply::apply(&approved, &means).await;
+    let control = applied.map_err(|error| apply_failed(session, error))?;
+    if control.as_ref().is_some_and(|report| report.interrupted) {
+        return Err(left_when_interrupted(session));
     }
     let before = Look {
         inputs,
         plan: approved.into_plan(),
         observed,
     };
-    verify(session, &before, draft, reach).await
+    verify(session, &before, draft, reach, control.as_ref()).await
+}
+
+/// Ctrl-C came while the embedded worker was at work.
+fn left_when_interrupted(session: &Session<'_>) -> CliError {
+    session
+        .ui
+        .note("the embedded worker has left its group; every connector that it stored is STOPPED");
+    runtime::interrupted()
 }
 
 async fn verify(
@@ -148,9 +161,10 @@ async fn verify(
     before: &Look,
     draft: Draft,
     mut reach: Option<Reach>,
+    control: Option<&ControlReport>,
 ) -> Result<Outcome, CliError> {
     let after = look(session, &mut reach).await?;
-    let promises = verdict::judge(before, &after);
+    let promises = verdict::judge(before, &after, control);
     let broken = verdict::is_broken(&promises);
     let outcome = if broken { "unverified" } else { "done" };
     let next = if broken {

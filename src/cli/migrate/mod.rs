@@ -17,6 +17,7 @@ use super::output::Ui;
 use super::progress;
 use super::runtime;
 use crate::io::apply::Journal;
+use crate::io::interrupt::Interrupt;
 
 pub(super) use args::Migrate;
 
@@ -27,6 +28,8 @@ struct Session<'a> {
     global: &'a Global,
     args: &'a Migrate,
     journal: &'a Journal,
+    /// Ctrl-C, for work that must first put something in order.
+    interrupt: Interrupt,
     /// RFC 3339, UTC.
     started: String,
     /// The plan under way, for the report of a run that is cut short.
@@ -41,10 +44,11 @@ pub(super) fn run(ui: &Ui, global: &Global, args: &Migrate) -> Result<Outcome, C
         global,
         args,
         journal: &journal,
+        interrupt: Interrupt::default(),
         started: report::now(),
         applying: Mutex::new(None),
     };
-    let outcome = runtime::run(flow::run(&session));
+    let outcome = runtime::run_told(&session.interrupt, flow::run(&session));
     bars.clear();
     match outcome {
         Err(error) if error.kind == Kind::Interrupted => Err(interrupted(&session, error)),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::Migrate;
 use crate::model::secrets;
-use crate::plan::{ConnectorKind, Plan, Stopped};
+use crate::plan::{ConnectorKind, Plan, Registrar, Stopped};
 
 /// One thing to do next.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -34,10 +34,12 @@ pub(super) fn commands(args: &Migrate, plan: &Plan) -> Vec<Next> {
             "start the distributed workers with the new worker file",
             &format!("connect-distributed {}", quoted(&worker.to_string_lossy())),
         ));
-        next.push(said(
-            "register the connectors, once a worker answers",
-            &typed(args, &["--url", "http://WORKER:8083"]),
-        ));
+        if plan.registrar != Registrar::Control {
+            next.push(said(
+                "register the connectors, once a worker answers",
+                &typed(args, &["--url", "http://WORKER:8083"]),
+            ));
+        }
     }
     let sources = plan
         .connectors

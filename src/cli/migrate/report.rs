@@ -38,7 +38,7 @@ pub(super) struct Report {
     plan: Value,
     steps: Vec<Entry>,
     promises: Vec<Promise>,
-    /// Plain words for what `--verify` would have done.
+    /// `performed` or `not performed`.
     embedded_worker: &'static str,
     next: Vec<Next>,
 }
@@ -83,8 +83,12 @@ impl Report {
             inputs: draft.inputs,
             plan: draft.plan,
             steps: session.journal.entries(),
+            embedded_worker: if draft.promises.iter().any(|p| p.ms.is_some()) {
+                "performed"
+            } else {
+                "not performed"
+            },
             promises: draft.promises,
-            embedded_worker: "not performed",
             next,
         }
     }
@@ -106,7 +110,14 @@ impl Report {
             } else {
                 format!(" ({})", promise.detail)
             };
-            let _infallible = writeln!(text, "  {}: {}{detail}", promise.name, promise.verdict);
+            let took = promise.ms.map(|ms| format!(" in {ms} ms"));
+            let _infallible = writeln!(
+                text,
+                "  {}: {}{}{detail}",
+                promise.name,
+                promise.verdict,
+                took.unwrap_or_default()
+            );
         }
         if !self.next.is_empty() {
             text.push_str("\nNext, in this order:\n");

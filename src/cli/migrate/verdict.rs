@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::look::Look;
 use crate::plan::{ConnectorKind, Observed, Plan, Registration, Stopped, TopicState};
+use crate::worker::control;
 
 /// One promise of the migration and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -14,6 +15,9 @@ pub(super) struct Promise {
     pub(super) name: &'static str,
     pub(super) verdict: Verdict,
     pub(super) detail: String,
+    /// Milliseconds that it took, where that was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -35,17 +39,39 @@ impl std::fmt::Display for Verdict {
 }
 
 /// Judges a run by a look taken after it: desired minus observed must be nothing.
-pub(super) fn judge(before: &Look, after: &Look) -> Vec<Promise> {
+pub(super) fn judge(
+    before: &Look,
+    after: &Look,
+    control: Option<&control::Report>,
+) -> Vec<Promise> {
     let plan = &after.plan;
-    vec![
+    let mut promises = vec![
         stopped(&before.plan),
         files(plan),
         topics(plan),
         offsets(plan),
         sink_groups(before, after),
         registered(plan),
-        embedded_worker(),
-    ]
+    ];
+    match control {
+        Some(report) => promises.extend(report.promises.iter().map(of_embedded_worker)),
+        None => promises.push(embedded_worker()),
+    }
+    promises
+}
+
+/// What the embedded worker promised.
+fn of_embedded_worker(promise: &control::Promise) -> Promise {
+    Promise {
+        name: promise.subject.promise(),
+        verdict: match promise.verdict {
+            control::Verdict::Kept => Verdict::Kept,
+            control::Verdict::Broken => Verdict::Broken,
+            control::Verdict::NotPerformed => Verdict::NotPerformed,
+        },
+        detail: promise.detail.clone(),
+        ms: promise.took,
+    }
 }
 
 /// What is promised when nothing was applied or the run ended half-way.
@@ -207,7 +233,16 @@ fn registered(plan: &Plan) -> Promise {
     let planned = |c: &&crate::plan::ConnectorPlan| c.registration != Registration::NotPlanned;
     let registered: Vec<_> = plan.connectors.iter().filter(planned).collect();
     if registered.is_empty() {
-        return not_performed(REGISTERED, "no --url was given");
+        let why = match (
+            plan.cluster.is_some(),
+            plan.connectors.iter().all(|c| c.already_moved),
+        ) {
+            (true, true) => "they have been before: the config topic is the truth",
+            _ => {
+                "nobody was to register them: --verify none without --url, or the Connect group is in use"
+            }
+        };
+        return not_performed(REGISTERED, why);
     }
     let missing: Vec<_> = registered
         .iter()
@@ -230,6 +265,7 @@ fn kept(promise: &'static str, detail: String) -> Promise {
         name: promise,
         verdict: Verdict::Kept,
         detail,
+        ms: None,
     }
 }
 
@@ -238,6 +274,7 @@ fn broken(promise: &'static str, detail: String) -> Promise {
         name: promise,
         verdict: Verdict::Broken,
         detail,
+        ms: None,
     }
 }
 
@@ -246,5 +283,6 @@ fn not_performed(promise: &'static str, detail: &str) -> Promise {
         name: promise,
         verdict: Verdict::NotPerformed,
         detail: detail.to_owned(),
+        ms: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Why a plan was not applied to its end.
 
 use crate::io::connect_rest::RestError;
+use crate::io::embedded::EmbeddedError;
 use crate::io::files::FileError;
 use crate::io::kafka::error::KafkaError;
 use crate::io::offset_store::OffsetStoreError;
@@ -16,6 +17,8 @@ pub enum ApplyError {
     Rest(#[from] RestError),
     #[error(transparent)]
     Offsets(#[from] OffsetStoreError),
+    #[error("the embedded worker could not start: {0}")]
+    Embedded(#[from] EmbeddedError),
     #[error("topic {topic} cannot be created: {refusal}")]
     TopicRefused { topic: String, refusal: Refusal },
     #[error("topic {topic} is not what was asked for: {}", wrong.join("; "))]
@@ -66,6 +69,7 @@ impl ApplyError {
             Self::Kafka(error) => return error.hint(),
             Self::Rest(error) => return error.hint(),
             Self::Offsets(error) => return error.hint(),
+            Self::Embedded(error) => return error.hint(),
             Self::TopicRefused { refusal, .. } => refusal.hint(),
             Self::TopicWrong { topic, .. } => {
                 format!("look at it with: connectctl topics describe --worker-config distributed/distributed.properties ({topic})")

@@ -1,8 +1,9 @@
 //! An approved plan → done, step by step. Every step is idempotent; what is already there is left alone.
 //!
-//! The order is the safe one: files, topics, offsets, read back, groups, registration as STOPPED, comparison, final states,
-//! and only then what is to be deleted. A run that stops anywhere is finished by running it again.
+//! The order is the safe one: files, topics, offsets, read back, groups, registration as STOPPED (over REST or by an embedded
+//! worker), comparison, final states, and only then what is to be deleted. A run that stops anywhere is finished by running it again.
 
+mod control;
 mod error;
 mod files;
 mod groups;
@@ -19,9 +20,11 @@ pub use journal::{Entry, Journal, Progress};
 
 use crate::io::connect_rest::ConnectRest;
 use crate::io::consent::Approved;
+use crate::io::interrupt::Interrupt;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::offset_store::WatchedFile;
 use crate::plan::{Observed, Plan};
+use crate::worker::control::Report;
 
 /// What a plan is applied with.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub struct Means<'a> {
     /// How long a connector may take to reach a state.
     pub timeout: Duration,
     pub journal: &'a Journal,
+    /// Ctrl-C, for the control run, which leaves its group first.
+    pub interrupt: &'a Interrupt,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +50,13 @@ pub struct Target<'a> {
     pub observed: &'a Observed,
 }
 
-/// Does what the plan says.
-pub async fn apply(approved: &Approved<Plan>, means: &Means<'_>) -> Result<(), ApplyError> {
+/// Does what the plan says, and returns the report of the control run where there was one.
+///
+/// After a control run that broke a promise or was interrupted, nothing more is done.
+pub async fn apply(
+    approved: &Approved<Plan>,
+    means: &Means<'_>,
+) -> Result<Option<Report>, ApplyError> {
     let done = steps(approved, means).await;
     if let Err(error) = &done {
         means.journal.fail(error);
@@ -54,11 +64,11 @@ pub async fn apply(approved: &Approved<Plan>, means: &Means<'_>) -> Result<(), A
     done
 }
 
-async fn steps(approved: &Approved<Plan>, means: &Means<'_>) -> Result<(), ApplyError> {
+async fn steps(approved: &Approved<Plan>, means: &Means<'_>) -> Result<Option<Report>, ApplyError> {
     let plan = approved.plan();
     files::write(plan, means)?;
     let Some(target) = means.target else {
-        return Ok(());
+        return Ok(None);
     };
     topics::create(plan, target, means.journal).await?;
     offsets::seed(plan, target, means).await?;
@@ -66,5 +76,14 @@ async fn steps(approved: &Approved<Plan>, means: &Means<'_>) -> Result<(), Apply
     if let Some(rest) = means.rest {
         register::register(plan, target, rest, means).await?;
     }
-    groups::delete(plan, target, means).await
+    let mut report = None;
+    if plan.is_verified_by_control() {
+        let control = control::run(plan, target, means).await?;
+        if control.is_broken() || control.interrupted {
+            return Ok(Some(control));
+        }
+        report = Some(control);
+    }
+    groups::delete(plan, target, means).await?;
+    Ok(report)
 }

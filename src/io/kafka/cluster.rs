@@ -151,7 +151,7 @@ impl Cluster {
     }
 
     /// Describes one topic that must exist.
-    pub(super) async fn topic(&self, name: &str) -> Result<TopicDescription, KafkaError> {
+    pub(in crate::io) async fn topic(&self, name: &str) -> Result<TopicDescription, KafkaError> {
         let mut topics = self.topics(Some(&[name.to_owned()])).await?;
         match topics.remove(name) {
             Some(TopicDescription {

@@ -392,7 +392,7 @@ impl KafkaError {
         }
     }
 
-    pub(super) fn protocol(address: &str, reason: impl std::fmt::Display) -> Self {
+    pub(in crate::io) fn protocol(address: &str, reason: impl std::fmt::Display) -> Self {
         Self::Protocol {
             address: address.to_owned(),
             reason: reason.to_string(),

@@ -14,6 +14,7 @@ pub mod security;
 pub mod seeder;
 pub mod settings;
 pub mod writer;
+pub use permissions::TopicPermissions;
 
 pub(in crate::io) mod config;
 mod connection;
@@ -24,6 +25,7 @@ mod keystore;
 mod login;
 mod oauth;
 mod pem;
+mod permissions;
 mod retry;
 mod seed_partition;
 mod subject;

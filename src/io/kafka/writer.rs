@@ -5,6 +5,7 @@
 //! what matters, and where a repeated write first needs a fresh look at the group.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use indexmap::IndexMap;
@@ -15,6 +16,7 @@ use kafka_protocol::records::{
     Compression, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, Record,
     RecordBatchEncoder, RecordEncodeOptions, TimestampType,
 };
+use tokio::time::Instant;
 
 use crate::io::kafka::acl::Resource;
 use crate::io::kafka::cluster::{Cluster, topic_name};
@@ -71,7 +73,17 @@ impl Writer {
     ///
     /// One attempt: whether and when to try again is the caller's decision.
     pub async fn write(&self, records: &[SeedRecord]) -> Result<i64, WriteError> {
-        let outcome = self.attempt(records).await;
+        self.write_within(records, self.cluster.settings().timeout)
+            .await
+    }
+
+    /// Writes as [`Writer::write`] does, with a deadline of its own.
+    pub async fn write_within(
+        &self,
+        records: &[SeedRecord],
+        timeout: Duration,
+    ) -> Result<i64, WriteError> {
+        let outcome = self.attempt(records, timeout).await;
         if outcome.is_err() {
             // It may have moved.
             self.know(None);
@@ -79,8 +91,8 @@ impl Writer {
         outcome
     }
 
-    async fn attempt(&self, records: &[SeedRecord]) -> Result<i64, WriteError> {
-        let deadline = self.cluster.retry().deadline();
+    async fn attempt(&self, records: &[SeedRecord], timeout: Duration) -> Result<i64, WriteError> {
+        let deadline = Instant::now() + timeout;
         let leader = self.leader().await.map_err(WriteError::Refused)?;
         let connection = self
             .cluster
@@ -94,7 +106,7 @@ impl Writer {
         let version = connection
             .version::<ProduceRequest>(BY_NAME)
             .map_err(WriteError::Refused)?;
-        let request = self.request(batch);
+        let request = self.request(batch, timeout);
         let answer = connection.request(&request, version, deadline).await;
         let answer = answer.map_err(WriteError::Unsettled)?;
         let partition = answer
@@ -111,17 +123,16 @@ impl Writer {
         }
     }
 
-    fn request(&self, batch: Bytes) -> ProduceRequest {
+    fn request(&self, batch: Bytes, timeout: Duration) -> ProduceRequest {
         let partition = PartitionProduceData::default()
             .with_index(self.partition)
             .with_records(Some(batch));
         let topic = TopicProduceData::default()
             .with_name(topic_name(&*self.topic))
             .with_partition_data(vec![partition]);
-        let timeout = self.cluster.settings().timeout.as_millis();
         ProduceRequest::default()
             .with_acks(ALL)
-            .with_timeout_ms(i32::try_from(timeout).unwrap_or(i32::MAX))
+            .with_timeout_ms(i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX))
             .with_topic_data(vec![topic])
     }
 

@@ -12,3 +12,4 @@ pub use file::{parse, read_file};
 pub use rest::{RestOffsets, read_rest};
 pub use topic::read_topic;
 pub use write::{Seeding, WatchedFile, Written, compare, write};
+pub(in crate::io) use write::{differences, placed};

@@ -126,7 +126,7 @@ fn unchanged(
 }
 
 /// Gives every record the partition in which a worker looks for it.
-fn placed(records: &[SeedRecord], partitions: i32) -> Vec<SeedRecord> {
+pub(in crate::io) fn placed(records: &[SeedRecord], partitions: i32) -> Vec<SeedRecord> {
     records
         .iter()
         .map(|record| SeedRecord {
@@ -194,7 +194,10 @@ fn keep_old_values(
     )?))
 }
 
-fn differences(expected: &[SeedRecord], found: &BTreeMap<Bytes, StoredOffset>) -> Vec<String> {
+pub(in crate::io) fn differences(
+    expected: &[SeedRecord],
+    found: &BTreeMap<Bytes, StoredOffset>,
+) -> Vec<String> {
     let mut wrong = Vec::new();
     for record in expected {
         let key = String::from_utf8_lossy(&record.key);

@@ -67,6 +67,12 @@ pub fn target_state_record(connector: &str, state: TargetState) -> (Bytes, Bytes
     (target_state_key(connector), value.into())
 }
 
+/// Returns key and value of the record that leaves a connector without tasks: what a leader writes before it stops one.
+pub fn zero_task_commit_record(connector: &str) -> (Bytes, Bytes) {
+    let key = format!("{COMMIT}{connector}");
+    (key.into(), Bytes::from_static(br#"{"tasks":0}"#))
+}
+
 /// What a record of the config topic says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConfigRecord {

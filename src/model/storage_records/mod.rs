@@ -9,7 +9,7 @@ mod status_record;
 
 pub use config_record::{
     ConfigRecord, ConnectorProperties, SessionKey, StorageRecordError, connector_key,
-    connector_record, target_state_key, target_state_record,
+    connector_record, target_state_key, target_state_record, zero_task_commit_record,
 };
 pub use config_state::{ConfigChange, ConfigState, ConnectorState};
 pub use status_record::{Status, StatusRecord};

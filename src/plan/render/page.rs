@@ -247,6 +247,9 @@ fn kind(step: &Step) -> &'static str {
         Step::CreateTopic(_) => "create topics",
         Step::Seed(_) => "seed offsets and read them back",
         Step::CopyGroup { .. } => "copy committed offsets to the new groups of renamed sinks",
+        Step::Control(_) => {
+            "join the Connect group as an embedded worker, check what a worker finds, leave"
+        }
         Step::Register(_) => "register connectors as STOPPED",
         Step::Update(_) => "stop connectors and update their configurations",
         Step::SetState(..) => "give connectors their final state",

@@ -91,6 +91,7 @@ pub(crate) fn choices() -> Choices {
         initial_state: TargetState::Started,
         offsets_named: false,
         register_on: Vec::new(),
+        verify: crate::plan::Verification::None,
         out: PathBuf::from("distributed"),
     }
 }

@@ -1,0 +1,280 @@
+//! What a control run looks at, and what it should be.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::Job;
+use super::rest_server::{self, RestServer};
+use super::stores::{ConfigStore, OffsetStore, Statuses};
+use crate::io::connect_rest::{ConnectRest, RestError, RestSettings};
+use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::error::KafkaError;
+use crate::io::offset_store::{differences, placed};
+use crate::model::connector_config::TargetState;
+use crate::model::rest::is_addressable;
+use crate::model::storage_records::{ConfigState, ConnectorState};
+use crate::plan::is_same_config;
+use crate::worker::control::{Check, Connector, Finding};
+
+/// Connectors that are asked for one by one over REST; of the others the list tells.
+const ASKED_SINGLY: usize = 20;
+
+/// Groups whose offsets are asked for at the same time.
+const GROUPS_AT_ONCE: usize = 16;
+
+/// Differences that a finding names; the rest are counted.
+const NAMED: usize = 3;
+
+/// Does the checks of one run. Clones share what was read.
+#[derive(Debug, Clone)]
+pub(super) struct Checks {
+    cluster: Cluster,
+    job: Arc<Job>,
+    rest: Arc<RestServer>,
+    config: Arc<Mutex<ConfigStore>>,
+    offsets: Arc<Mutex<Option<OffsetStore>>>,
+}
+
+impl Checks {
+    pub(super) fn new(cluster: &Cluster, job: Arc<Job>, rest: Arc<RestServer>) -> Self {
+        Self {
+            config: Arc::new(Mutex::new(ConfigStore::new(cluster, &job.topics.config))),
+            offsets: Arc::default(),
+            cluster: cluster.clone(),
+            job,
+            rest,
+        }
+    }
+
+    /// Returns how far the config topic was read, as workers tell each other.
+    pub(super) async fn config_offset(&self) -> i64 {
+        self.config.lock().await.state().offset
+    }
+
+    pub(super) async fn check(&self, check: Check) -> Finding {
+        let found = match check {
+            Check::Topics => self.topics().await,
+            Check::Connectors => self.connectors(|_| TargetState::Stopped, "STOPPED").await,
+            Check::Offsets => self.offsets().await,
+            Check::Sinks => self.sinks().await,
+            Check::Rest => return self.ask().await,
+            Check::States => {
+                self.connectors(|c| c.final_state, "in its final state")
+                    .await
+            }
+        };
+        found.unwrap_or_else(|error| Finding::Bad(error.to_string()))
+    }
+
+    /// Reads all three topics and asks whether they may be written.
+    async fn topics(&self) -> Result<Finding, KafkaError> {
+        let topics = &self.job.topics;
+        let names = [&topics.config, &topics.offset, &topics.status].map(Clone::clone);
+        let allowed = self.cluster.topic_permissions(&names).await?;
+        let refused: Vec<String> = allowed
+            .iter()
+            .flat_map(|(topic, may)| {
+                let read = (!may.read).then(|| format!("READ on topic {topic} is not allowed"));
+                let write = (!may.write).then(|| format!("WRITE on topic {topic} is not allowed"));
+                read.into_iter().chain(write)
+            })
+            .collect();
+        if !refused.is_empty() {
+            return Ok(Finding::Bad(refused.join("; ")));
+        }
+        let partitions = self.cluster.topic(&topics.config).await?.partitions.len();
+        if partitions != 1 {
+            return Ok(Finding::Bad(format!(
+                "topic {} has {partitions} partitions, and no worker starts on more than 1",
+                topics.config
+            )));
+        }
+        let configs = self.config.lock().await.catch_up().await?;
+        let mut offsets = OffsetStore::open(&self.cluster, &topics.offset).await?;
+        let positions = offsets.catch_up().await?;
+        *self.offsets.lock().await = Some(offsets);
+        let (statuses, states) = Statuses::read(&self.cluster, &topics.status).await?;
+        rest_server::update(&self.rest.shown(), |shown| shown.statuses = statuses);
+        self.show().await;
+        Ok(Finding::Good(format!(
+            "{configs} config, {positions} offset and {states} status records read; writing is allowed"
+        )))
+    }
+
+    /// Reads the config topic on and compares every connector with what it should be.
+    async fn connectors(
+        &self,
+        target: impl Fn(&Connector) -> TargetState,
+        called: &str,
+    ) -> Result<Finding, KafkaError> {
+        self.config.lock().await.catch_up().await?;
+        self.show().await;
+        let config = self.config.lock().await;
+        let connectors = &self.job.connectors;
+        let wrong = connectors
+            .iter()
+            .filter_map(|connector| difference(connector, target(connector), config.state()));
+        Ok(judged(wrong, || {
+            format!("{}, each {called}", counted(connectors.len(), "connector"))
+        }))
+    }
+
+    /// Reads the offset topic on and compares what a worker finds with what was seeded.
+    async fn offsets(&self) -> Result<Finding, KafkaError> {
+        let expected = &self.job.positions;
+        let mut store = self.offsets.lock().await.take();
+        if store.is_none() {
+            store = Some(OffsetStore::open(&self.cluster, &self.job.topics.offset).await?);
+        }
+        let Some(mut store) = store else {
+            return Ok(Finding::Bad("the offset topic was not read".to_owned()));
+        };
+        store.catch_up().await?;
+        let expected = placed(expected, store.partitions());
+        let found = store.finish();
+        let wrong = differences(&expected, &found).into_iter();
+        Ok(judged(wrong, || match expected.len() {
+            0 => "no source has any".to_owned(),
+            number => counted(number, "offset"),
+        }))
+    }
+
+    /// Compares the committed offsets of every sink's group.
+    async fn sinks(&self) -> Result<Finding, KafkaError> {
+        let groups: Vec<_> = self.job.sink_groups.iter().collect();
+        let mut wrong = Vec::new();
+        for some in groups.chunks(GROUPS_AT_ONCE) {
+            let mut asking = tokio::task::JoinSet::new();
+            for (group, _) in some {
+                let (cluster, group) = (self.cluster.clone(), (*group).clone());
+                asking.spawn(async move {
+                    let committed = cluster.committed_offsets(&group).await;
+                    (group, committed)
+                });
+            }
+            while let Some(asked) = asking.join_next().await {
+                let (group, committed) =
+                    asked.map_err(|failed| KafkaError::protocol("the cluster", failed))?;
+                wrong.extend(moved(&group, &self.job.sink_groups[&group], &committed?));
+            }
+        }
+        wrong.sort();
+        Ok(judged(wrong.into_iter(), || match groups.len() {
+            0 => "no sink".to_owned(),
+            number => counted(number, "group"),
+        }))
+    }
+
+    /// Asks the worker's own REST API.
+    async fn ask(&self) -> Finding {
+        // It shows what was read; other checks may read on at the same time.
+        if let Err(error) = self.config.lock().await.catch_up().await {
+            return Finding::Bad(error.to_string());
+        }
+        self.show().await;
+        self.answers()
+            .await
+            .unwrap_or_else(|error| Finding::Bad(error.to_string()))
+    }
+
+    async fn answers(&self) -> Result<Finding, RestError> {
+        let rest = ConnectRest::new(RestSettings {
+            urls: vec![self.rest.url()],
+            timeout: self.cluster.settings().timeout.min(Duration::from_secs(10)),
+            ..RestSettings::default()
+        })?;
+        let root = rest.root().await?;
+        if root.kafka_cluster_id != self.job.cluster_id {
+            let theirs = root.kafka_cluster_id.unwrap_or_default();
+            return Ok(Finding::Bad(format!("it names Kafka cluster {theirs:?}")));
+        }
+        if rest.is_healthy().await? != Some(true) {
+            return Ok(Finding::Bad("it is not healthy".to_owned()));
+        }
+        let listed = rest.connectors().await?;
+        let mut wrong = Vec::new();
+        for connector in &self.job.connectors {
+            let info = listed.get(&connector.name).and_then(|e| e.info.as_ref());
+            if !info.is_some_and(|info| is_same_config(&connector.config, &info.config)) {
+                wrong.push(format!("{} is not listed as it is stored", connector.name));
+            }
+        }
+        let singly = self
+            .job
+            .connectors
+            .iter()
+            .filter(|c| is_addressable(&c.name));
+        for connector in singly.take(ASKED_SINGLY) {
+            let info = rest.connector(&connector.name).await?;
+            if !info.is_some_and(|info| is_same_config(&connector.config, &info.config)) {
+                wrong.push(format!("{} is not shown as it is stored", connector.name));
+            }
+        }
+        let url = self.rest.url();
+        let number = counted(self.job.connectors.len(), "connector");
+        Ok(judged(wrong.into_iter(), || format!("{number} at {url}")))
+    }
+
+    async fn show(&self) {
+        let config = self.config.lock().await;
+        rest_server::update(&self.rest.shown(), |shown| {
+            shown.cluster_id.clone_from(&self.job.cluster_id);
+            shown.show(config.state());
+        });
+    }
+}
+
+/// Says in what a connector of the topic is not as it should be.
+fn difference(connector: &Connector, target: TargetState, state: &ConfigState) -> Option<String> {
+    let name = &connector.name;
+    let Some(stored) = state.connectors.get(name) else {
+        return Some(format!("{name} is not there"));
+    };
+    if !is_startable(stored) || !is_same_config(&connector.config, &stored.properties.settings) {
+        return Some(format!("{name} has another configuration"));
+    }
+    (stored.target != target).then(|| format!("{name} is {:?}", stored.target))
+}
+
+/// A setting that is not a string keeps a connector from starting.
+fn is_startable(stored: &ConnectorState) -> bool {
+    stored.properties.not_strings.is_empty()
+}
+
+fn moved(
+    group: &str,
+    before: &BTreeMap<(String, i32), i64>,
+    now: &BTreeMap<(String, i32), i64>,
+) -> Vec<String> {
+    let differs = |(at, before): (&(String, i32), &i64)| {
+        let now = now.get(at);
+        (now != Some(before)).then(|| {
+            let (topic, partition) = at;
+            let now = now.map_or("gone".to_owned(), ToString::to_string);
+            format!("{group} {topic}-{partition} was at {before} and is {now}")
+        })
+    };
+    before.iter().filter_map(differs).collect()
+}
+
+/// Good when nothing is wrong; otherwise the first few wrong things and how many more there are.
+fn judged(mut wrong: impl Iterator<Item = String>, good: impl FnOnce() -> String) -> Finding {
+    let named: Vec<String> = wrong.by_ref().take(NAMED).collect();
+    let more = wrong.count();
+    match (named.is_empty(), more) {
+        (true, _) => Finding::Good(good()),
+        (false, 0) => Finding::Bad(named.join("; ")),
+        (false, more) => Finding::Bad(format!("{} (and {more} more)", named.join("; "))),
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
+}

@@ -1,0 +1,337 @@
+//! The member machine and the group client as one: a worker in its group that is told what happened in a few words.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::group::{GroupClient, Join, Sync};
+use crate::protocol::connect_group::{Assignment, Work};
+use crate::protocol::errors;
+use crate::worker::Millis;
+use crate::worker::assignor::Round;
+use crate::worker::member::{
+    Action, Event, JoinGroup, JoinReply, Member, Reply, RequestFailure, RequestId, SyncGroup,
+    SyncReply,
+};
+
+const PROTOCOL_TYPE: &str = "connect";
+
+/// What a member has to tell.
+#[derive(Debug)]
+pub(super) enum News {
+    /// A round is over, and this worker leads.
+    Joined {
+        generation: i32,
+    },
+    Confirmed,
+    /// Others are in the group; this worker is out of it.
+    Company(Vec<String>),
+    Failed(String),
+    Left(Result<(), String>),
+}
+
+/// One worker's place in its group. As leader it gives nobody anything to do.
+#[derive(Debug)]
+pub(super) struct Membership {
+    member: Member,
+    client: GroupClient,
+    url: String,
+    config_offset: i64,
+    started: Instant,
+    requests: JoinSet<Done>,
+    news: VecDeque<News>,
+    /// Since when a confirmation is waited for.
+    confirming: Option<Millis>,
+    /// Goodbyes without an answer.
+    goodbyes: usize,
+    /// Who made us leave, until the goodbye is answered.
+    company: Option<Vec<String>>,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+enum Done {
+    Member(Event),
+    Left(Result<(), KafkaError>),
+}
+
+impl Membership {
+    pub(super) fn new(member: Member, client: GroupClient, url: &str, started: Instant) -> Self {
+        Self {
+            member,
+            client,
+            url: url.to_owned(),
+            config_offset: -1,
+            started,
+            requests: JoinSet::new(),
+            news: VecDeque::new(),
+            confirming: None,
+            goodbyes: 0,
+            company: None,
+        }
+    }
+
+    /// Joins, saying how far the config topic was read.
+    pub(super) fn join(&mut self, config_offset: i64) {
+        self.config_offset = config_offset;
+        self.step(Event::ConfigOffset(config_offset));
+        self.step(Event::Poll);
+    }
+
+    /// Sends a heartbeat now; [`News::Confirmed`] follows when it is answered with this generation.
+    pub(super) fn confirm(&mut self) {
+        self.confirming = Some(self.now());
+        self.step(Event::HeartbeatNow);
+    }
+
+    /// Leaves; [`News::Left`] follows when the coordinator has answered.
+    pub(super) fn leave(&mut self, reason: &str) {
+        let member_id = self.member.member_id().to_owned();
+        if self.member.is_rebalancing() {
+            // A join that the broker holds back would hold the goodbye back too.
+            self.client.forget();
+        }
+        self.step(Event::Leave {
+            reason: reason.to_owned(),
+        });
+        if self.goodbyes > 0 {
+            return;
+        }
+        if member_id.is_empty() {
+            self.news.push_back(News::Left(Ok(())));
+        } else {
+            self.say_goodbye(member_id, reason.to_owned());
+        }
+    }
+
+    /// Waits for the next thing to tell. Nothing is lost when the future is dropped.
+    pub(super) async fn next(&mut self) -> News {
+        loop {
+            if let Some(news) = self.news.pop_front() {
+                return news;
+            }
+            let due = self.member.deadline();
+            let due = due.map(|due| self.started + Duration::from_millis(due));
+            tokio::select! {
+                Some(done) = self.requests.join_next() => self.take(done),
+                () = sleep_until(due), if due.is_some() => self.step(Event::Timeout),
+                else => std::future::pending::<()>().await,
+            }
+        }
+    }
+
+    /// Waits until a goodbye that is under way has been answered.
+    pub(super) async fn close(mut self) {
+        while self.goodbyes > 0 {
+            let done = self.requests.join_next().await;
+            self.goodbyes -= usize::from(matches!(done, None | Some(Ok(Done::Left(_)))));
+        }
+    }
+
+    fn take(&mut self, done: Result<Done, tokio::task::JoinError>) {
+        match done {
+            Ok(Done::Member(event)) => self.step(event),
+            Ok(Done::Left(left)) => {
+                self.goodbyes -= 1;
+                let left = left.map_err(|error| error.to_string());
+                self.news.push_back(match self.company.take() {
+                    Some(others) => News::Company(others),
+                    None => News::Left(left),
+                });
+            }
+            Err(failed) => self.news.push_back(News::Failed(failed.to_string())),
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        let now = self.now();
+        let actions = self.member.step(now, event);
+        for action in actions {
+            self.carry_out(action);
+        }
+        let confirmed = self.member.confirmed();
+        let since = self.confirming.filter(|since| confirmed >= Some(*since));
+        if since.is_some() && self.member.is_leader() && !self.member.is_rebalancing() {
+            self.confirming = None;
+            self.news.push_back(News::Confirmed);
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::FindCoordinator { request } => self.find(request),
+            Action::Disconnect => self.client.forget(),
+            Action::JoinGroup(join) => self.send_join(join),
+            Action::Assign(round) => self.assign(&round),
+            Action::SyncGroup(sync) => self.send_sync(sync),
+            Action::Heartbeat {
+                request,
+                generation,
+                member_id,
+            } => self.send_heartbeat(request, generation, member_id),
+            Action::LeaveGroup {
+                member_id, reason, ..
+            } => self.say_goodbye(member_id, reason),
+            // Nothing ever runs here.
+            Action::Revoke(_) => {}
+            Action::Assigned(membership) => {
+                self.news.push_back(News::Joined {
+                    generation: membership.generation,
+                });
+                self.step(Event::Poll);
+            }
+            Action::NotAlone { others, .. } if self.goodbyes > 0 => self.company = Some(others),
+            Action::NotAlone { others, .. } => self.news.push_back(News::Company(others)),
+            Action::Fail(error) => self.news.push_back(News::Failed(error.to_string())),
+        }
+    }
+
+    fn find(&mut self, request: RequestId) {
+        let client = self.client.clone();
+        self.requests.spawn(async move {
+            let event = match client.find().await {
+                Ok(()) => answered(
+                    request,
+                    Reply::Coordinator {
+                        error: errors::NONE,
+                    },
+                ),
+                Err(error) => match error.broker() {
+                    Some(answer) => {
+                        let error = answer.code.code;
+                        answered(request, Reply::Coordinator { error })
+                    }
+                    None => failed(request, &error),
+                },
+            };
+            Done::Member(event)
+        });
+    }
+
+    fn send_join(&mut self, join: JoinGroup) {
+        let client = self.client.clone();
+        let millis = |ms| Duration::from_millis(u64::try_from(ms).unwrap_or_default());
+        let protocols = join.protocols.into_iter();
+        let asked = Join {
+            member_id: join.member_id,
+            session_timeout: millis(join.session_timeout_ms),
+            rebalance_timeout: millis(join.rebalance_timeout_ms),
+            protocol_type: PROTOCOL_TYPE.to_owned(),
+            protocols: protocols
+                .map(|(name, data)| (name.to_owned(), data))
+                .collect(),
+            reason: join.reason,
+        };
+        self.requests.spawn(async move {
+            let event = match client.join(&asked).await {
+                Ok(answer) => {
+                    let reply = JoinReply {
+                        error: answer.code.code,
+                        generation: answer.generation,
+                        protocol_type: answer.protocol_type,
+                        protocol_name: answer.protocol,
+                        leader: answer.leader,
+                        skip_assignment: answer.skip_assignment,
+                        member_id: answer.member_id,
+                        members: answer.members,
+                    };
+                    answered(join.request, Reply::JoinGroup(reply))
+                }
+                Err(error) => failed(join.request, &error),
+            };
+            Done::Member(event)
+        });
+    }
+
+    /// Gives nothing to anybody: whoever else might be in the round is about to see us go.
+    fn assign(&mut self, round: &Round) {
+        let assignment = Assignment {
+            version: round.protocol.version(),
+            error: Assignment::OK,
+            leader: round.leader.clone(),
+            leader_url: self.url.clone(),
+            config_offset: self.config_offset,
+            assigned: Work::default(),
+            revoked: Work::default(),
+            delay_ms: 0,
+        };
+        let members = round.members.iter();
+        self.step(Event::Assigned {
+            generation: round.generation,
+            assignments: members
+                .map(|(member, _)| (member.clone(), assignment.clone()))
+                .collect(),
+        });
+    }
+
+    fn send_sync(&mut self, sync: SyncGroup) {
+        let client = self.client.clone();
+        let asked = Sync {
+            generation: sync.generation,
+            member_id: sync.member_id,
+            protocol_type: PROTOCOL_TYPE.to_owned(),
+            protocol: sync.protocol.name().to_owned(),
+            assignments: sync.assignments,
+        };
+        self.requests.spawn(async move {
+            let event = match client.sync(&asked).await {
+                Ok(answer) => {
+                    let reply = SyncReply {
+                        error: answer.code.code,
+                        protocol_type: answer.protocol_type,
+                        protocol_name: answer.protocol,
+                        assignment: answer.assignment,
+                    };
+                    answered(sync.request, Reply::SyncGroup(reply))
+                }
+                Err(error) => failed(sync.request, &error),
+            };
+            Done::Member(event)
+        });
+    }
+
+    fn send_heartbeat(&mut self, request: RequestId, generation: i32, member_id: String) {
+        let client = self.client.clone();
+        self.requests.spawn(async move {
+            let event = match client.heartbeat(generation, &member_id).await {
+                Ok(code) => answered(request, Reply::Heartbeat { error: code.code }),
+                Err(error) => failed(request, &error),
+            };
+            Done::Member(event)
+        });
+    }
+
+    fn say_goodbye(&mut self, member_id: String, reason: String) {
+        self.goodbyes += 1;
+        let client = self.client.clone();
+        self.requests
+            .spawn(async move { Done::Left(client.leave_surely(&member_id, &reason).await) });
+    }
+
+    fn now(&self) -> Millis {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+fn answered(request: RequestId, reply: Reply) -> Event {
+    Event::Answered { request, reply }
+}
+
+fn failed(request: RequestId, error: &KafkaError) -> Event {
+    tracing::debug!(%error, "a request of the group membership failed");
+    let failure = if error.is_retriable() {
+        RequestFailure::Lost
+    } else {
+        RequestFailure::Refused(error.to_string())
+    };
+    Event::Failed { request, failure }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    if let Some(due) = due {
+        tokio::time::sleep_until(due).await;
+    }
+}

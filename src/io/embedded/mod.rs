@@ -1,0 +1,286 @@
+//! The embedded worker: in the real Connect group with the generated worker file, in this process, without a JVM.
+//!
+//! [`control`] carries out a [`Control`] run: the machine decides, this is its sockets and its clock. No connector and no task
+//! has code here; the worker holds what it is given and starts nothing.
+
+mod checks;
+mod membership;
+mod rest_server;
+mod settings;
+mod stores;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::group::GroupClient;
+use crate::io::kafka::seeder::SeedRecord;
+use crate::io::kafka::settings::SettingsError;
+use crate::io::kafka::writer::{WriteError, Writer};
+use crate::io::observe::connect_group;
+use crate::model::properties::Properties;
+use crate::plan;
+use crate::protocol::errors;
+use crate::worker::control::{
+    Action, Check, Connector, Control, Event, Record, Report, WriteFailure,
+};
+use crate::worker::member::{Company, Member, MemberError};
+use checks::Checks;
+use membership::{Membership, News};
+use rest_server::RestServer;
+
+/// What the worker calls itself: its dead self is told from living workers by it.
+pub const CLIENT_ID: &str = "connectctl-control";
+
+/// The storage topics by role.
+#[derive(Debug, Clone)]
+pub struct Topics {
+    pub config: String,
+    pub offset: String,
+    pub status: String,
+}
+
+/// What a control run works on.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The generated worker file.
+    pub worker: Properties,
+    pub group: String,
+    pub topics: Topics,
+    pub cluster_id: Option<String>,
+    pub connectors: Vec<Connector>,
+    /// Every offset that a worker must find.
+    pub positions: Vec<plan::SeedRecord>,
+    /// Committed offsets of the sinks' groups, as they must be.
+    pub sink_groups: BTreeMap<String, BTreeMap<(String, i32), i64>>,
+}
+
+/// Why a control run could not begin; nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("no worker starts with this file: {0}")]
+    Member(#[from] MemberError),
+    #[error("no port of 127.0.0.1 to listen on: {0}")]
+    Listen(std::io::Error),
+}
+
+impl EmbeddedError {
+    /// Returns what to do next, as a sentence.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Kafka(error) => error.hint(),
+            Self::Settings(error) => error.hint(),
+            Self::Member(_) => Some("Correct it with --set KEY=VALUE.".to_owned()),
+            Self::Listen(_) => None,
+        }
+    }
+}
+
+/// What a watcher is told while a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The worker joins the group.
+    Joining,
+    /// So many records were acknowledged since the run began.
+    Written(usize),
+    Checking(Check),
+    Leaving,
+}
+
+/// Registers the connectors as STOPPED, verifies what a worker would find, leaves, and writes the final states.
+///
+/// `interrupted` resolves when the user wants out: the group is left, and every connector stays STOPPED. What goes wrong on
+/// the way is part of the report.
+///
+/// # Errors
+/// The run could not begin.
+pub async fn control(
+    cluster: &Cluster,
+    job: Job,
+    interrupted: impl Future<Output = ()>,
+    watcher: impl FnMut(Progress),
+) -> Result<Report, EmbeddedError> {
+    let mut settings = cluster.settings().clone();
+    CLIENT_ID.clone_into(&mut settings.client_id);
+    let cluster = Cluster::connect(settings).await?;
+    let rest = RestServer::start().await.map_err(EmbeddedError::Listen)?;
+    let url = rest.url();
+    let member = settings::membership(&job.worker, &url, Company::None, seed())?;
+    let session = Duration::from_millis(member.session_timeout);
+    let started = Instant::now();
+    let client = GroupClient::new(&cluster, &job.group);
+    let patience = cluster.settings().timeout;
+    let run = Run {
+        control: Control::new(crate::worker::control::Job {
+            connectors: job.connectors.clone(),
+            patience: millis(patience),
+        }),
+        membership: Membership::new(Member::new(member)?, client, &url, started),
+        writer: Arc::new(Writer::new(&cluster, &job.topics.config, 0)),
+        write_within: patience.min(session / 2),
+        group: job.group.clone(),
+        checks: Checks::new(&cluster, Arc::new(job), Arc::new(rest)),
+        work: JoinSet::new(),
+        events: VecDeque::from([Event::Start]),
+        written: 0,
+        started,
+        watcher,
+        cluster,
+    };
+    Ok(run.finish(interrupted).await)
+}
+
+/// A control run under way.
+struct Run<W> {
+    control: Control,
+    membership: Membership,
+    cluster: Cluster,
+    group: String,
+    writer: Arc<Writer>,
+    /// Deadline of one write: while it runs, the session that was just confirmed cannot expire.
+    write_within: Duration,
+    checks: Checks,
+    work: JoinSet<Event>,
+    events: VecDeque<Event>,
+    written: usize,
+    started: Instant,
+    watcher: W,
+}
+
+impl<W: FnMut(Progress)> Run<W> {
+    async fn finish(mut self, interrupted: impl Future<Output = ()>) -> Report {
+        let mut interrupted = std::pin::pin!(interrupted);
+        let mut is_interrupted = false;
+        loop {
+            while let Some(event) = self.events.pop_front() {
+                let now = millis(self.started.elapsed());
+                for action in self.control.step(now, event) {
+                    if let Action::Finish(report) = action {
+                        self.membership.close().await;
+                        return report;
+                    }
+                    self.carry_out(action).await;
+                }
+            }
+            let due = self.control.deadline();
+            let due = due.map(|due| self.started + Duration::from_millis(due));
+            let event = tokio::select! {
+                news = self.membership.next() => told(news),
+                Some(done) = self.work.join_next() => done.unwrap_or_else(|failed| {
+                    Event::GroupFailed(failed.to_string())
+                }),
+                () = tokio::time::sleep_until(due.unwrap_or(self.started)), if due.is_some() => {
+                    Event::Timeout
+                }
+                () = &mut interrupted, if !is_interrupted => {
+                    is_interrupted = true;
+                    Event::Interrupted
+                }
+            };
+            self.events.push_back(event);
+        }
+    }
+
+    async fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::LookAtGroup => {
+                let (cluster, group) = (self.cluster.clone(), self.group.clone());
+                self.work.spawn(async move {
+                    let found = connect_group(&cluster, &group).await;
+                    let members = found.map(|found| found.map(|group| group.members));
+                    Event::Group(match members {
+                        Ok(members) => Ok(members.unwrap_or_default()),
+                        Err(error) => Err(error.to_string()),
+                    })
+                });
+            }
+            Action::Check(check) => {
+                (self.watcher)(Progress::Checking(check));
+                let checks = self.checks.clone();
+                self.work.spawn(async move {
+                    let finding = checks.check(check).await;
+                    Event::Checked { check, finding }
+                });
+            }
+            Action::Join => {
+                (self.watcher)(Progress::Joining);
+                let offset = self.checks.config_offset().await;
+                self.membership.join(offset);
+            }
+            Action::Confirm => self.membership.confirm(),
+            Action::Write(records) => self.write(records),
+            Action::Leave => {
+                (self.watcher)(Progress::Leaving);
+                self.membership.leave("the control run is over");
+            }
+            // The caller has taken it.
+            Action::Finish(_) => {}
+        }
+    }
+
+    fn write(&mut self, records: Vec<Record>) {
+        self.written += records.len();
+        (self.watcher)(Progress::Written(self.written));
+        let writer = Arc::clone(&self.writer);
+        let within = self.write_within;
+        self.work.spawn(async move {
+            let records: Vec<_> = records.into_iter().map(outgoing).collect();
+            match writer.write_within(&records, within).await {
+                Ok(_) => Event::Written,
+                Err(error) => Event::WriteFailed {
+                    why: failure(&error),
+                    reason: error.to_string(),
+                },
+            }
+        });
+    }
+}
+
+fn told(news: News) -> Event {
+    match news {
+        News::Joined { generation } => Event::Joined { generation },
+        News::Confirmed => Event::Confirmed,
+        News::Company(others) => Event::Company(others),
+        News::Failed(reason) => Event::GroupFailed(reason),
+        News::Left(left) => Event::Left(left),
+    }
+}
+
+fn outgoing(record: Record) -> SeedRecord {
+    SeedRecord {
+        key: record.key,
+        value: Some(record.value),
+    }
+}
+
+fn failure(error: &WriteError) -> WriteFailure {
+    let error = error.kafka();
+    if error
+        .broker()
+        .is_some_and(|b| b.is(errors::MESSAGE_TOO_LARGE))
+    {
+        WriteFailure::TooLarge
+    } else if error.is_retriable() {
+        WriteFailure::Passing
+    } else {
+        WriteFailure::Lasting
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,107 @@
+//! What an embedded worker takes from the worker file.
+
+use crate::io::kafka::settings::SettingsError;
+use crate::io::providers;
+use crate::model::properties::Properties;
+use crate::model::worker_config::{self, Default, effective_value};
+use crate::protocol::connect_group::ConnectProtocol;
+use crate::worker::Millis;
+use crate::worker::member::{Company, MemberSettings};
+
+/// Settings of the group membership.
+const WANTED: &[&str] = &[
+    "connect.protocol",
+    "heartbeat.interval.ms",
+    "rebalance.timeout.ms",
+    "request.timeout.ms",
+    "retry.backoff.max.ms",
+    "retry.backoff.ms",
+    "session.timeout.ms",
+];
+
+/// Returns how the worker is a member of its group: `url` is what it advertises, `jitter_seed` any number.
+pub(super) fn membership(
+    worker: &Properties,
+    url: &str,
+    company: Company,
+    jitter_seed: u64,
+) -> Result<MemberSettings, SettingsError> {
+    let worker = providers::resolve_where(worker, |key| WANTED.contains(&key))?;
+    let protocol = text(&worker, "connect.protocol");
+    let protocol = ConnectProtocol::from_config(&protocol)
+        .ok_or_else(|| invalid("connect.protocol", &protocol, "is no protocol of Connect"))?;
+    Ok(MemberSettings {
+        protocol,
+        session_timeout: millis(&worker, "session.timeout.ms")?,
+        heartbeat_interval: millis(&worker, "heartbeat.interval.ms")?,
+        rebalance_timeout: millis(&worker, "rebalance.timeout.ms")?,
+        request_timeout: millis(&worker, "request.timeout.ms")?,
+        retry_backoff: millis(&worker, "retry.backoff.ms")?,
+        retry_backoff_max: millis(&worker, "retry.backoff.max.ms")?,
+        company,
+        ..MemberSettings::new(url, jitter_seed)
+    })
+}
+
+fn text(worker: &Properties, key: &str) -> String {
+    let default = match worker_config::setting(key).map(|setting| setting.default) {
+        Some(Default::Value(value)) => value,
+        _ => "",
+    };
+    let value = worker.get(key).map_or(default, String::as_str);
+    effective_value(key, value).to_owned()
+}
+
+fn millis(worker: &Properties, key: &str) -> Result<Millis, SettingsError> {
+    let value = text(worker, key);
+    value
+        .parse()
+        .map_err(|_| invalid(key, &value, "is not a number of milliseconds"))
+}
+
+fn invalid(key: &str, value: &str, reason: &str) -> SettingsError {
+    SettingsError::Invalid {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        reason: reason.to_owned(),
+        hint: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pairs: &[(&str, &str)]) -> Result<MemberSettings, SettingsError> {
+        let worker = pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        membership(&worker, "http://127.0.0.1:1/", Company::None, 0)
+    }
+
+    #[test]
+    fn absent_settings_are_the_worker_s_defaults() {
+        let found = of(&[]).unwrap();
+        let defaults = MemberSettings::new("http://127.0.0.1:1/", 0);
+        let defaults = MemberSettings {
+            company: Company::None,
+            ..defaults
+        };
+        assert_eq!(format!("{found:?}"), format!("{defaults:?}"));
+    }
+
+    #[test]
+    fn settings_are_read_as_a_worker_reads_them() {
+        let found = of(&[
+            ("session.timeout.ms", " 30000 "),
+            ("connect.protocol", "EAGER"),
+        ])
+        .unwrap();
+        assert_eq!(found.session_timeout, 30_000);
+        assert_eq!(found.protocol, ConnectProtocol::Eager);
+        for wrong in [("session.timeout.ms", "soon"), ("connect.protocol", "new")] {
+            assert_eq!(of(&[wrong]).unwrap_err().key(), wrong.0);
+        }
+    }
+}

@@ -1,0 +1,515 @@
+//! The control run: what an embedded worker does to prove a migration without running anything.
+//!
+//! 1. It looks at the group, reads the three storage topics, and joins only a group without members.
+//! 2. As leader it registers the connectors as STOPPED: first a target state, acknowledged, and then the configuration, each
+//!    write right after the coordinator has confirmed the generation.
+//! 3. It checks what a worker would find: connectors, offsets, the sinks' groups, REST.
+//! 4. It leaves the group. Only then, and only if nothing was found wrong, it writes the final target states.
+//!
+//! When another member shows up it is out of the group at once; what is left to check is checked from the topics. A failure,
+//! an interruption and a kill at any point leave connectors STOPPED or absent.
+//!
+//! [`Control::step`] takes an [`Event`] and says what to do as a list of [`Action`]s, all of which may be done side by side.
+
+mod report;
+mod waves;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+
+pub use report::{Promise, Report, Subject, Verdict};
+pub use waves::Record;
+
+use crate::model::connector_config::TargetState;
+use crate::worker::Millis;
+use report::Ledger;
+use waves::{Batch, Waves};
+
+/// What a control run is to do.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub connectors: Vec<Connector>,
+    /// How long the group may take to answer.
+    pub patience: Millis,
+}
+
+/// One connector of the job.
+#[derive(Debug, Clone)]
+pub struct Connector {
+    pub name: String,
+    /// `name` included.
+    pub config: IndexMap<String, String>,
+    pub registration: Registration,
+    /// What it becomes in the end.
+    pub final_state: TargetState,
+}
+
+/// What the config topic has of a connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    Create,
+    /// It is there with another configuration, perhaps with tasks: it is stopped as a leader stops it, then changed.
+    Update,
+    /// It is there as it should be, STOPPED.
+    Present,
+}
+
+/// What the run is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Begins.
+    Start,
+    /// Members of the group, each as a reader knows it; empty: nobody is in it. Or why that is not known.
+    Group(Result<Vec<String>, String>),
+    /// This worker is alone in the group and leads it; again after it had lost its generation.
+    Joined {
+        generation: i32,
+    },
+    /// The coordinator has just confirmed the generation, and no round is under way.
+    Confirmed,
+    /// Others are in the group; this worker is out of it.
+    Company(Vec<String>),
+    /// This worker cannot be a member.
+    GroupFailed(String),
+    /// All records of [`Action::Write`] are acknowledged.
+    Written,
+    WriteFailed {
+        reason: String,
+        why: WriteFailure,
+    },
+    /// What came of [`Action::Check`].
+    Checked {
+        check: Check,
+        finding: Finding,
+    },
+    /// The coordinator says that this worker is no member any more, or why that is not known.
+    Left(Result<(), String>),
+    /// [`Control::deadline`] has come.
+    Timeout,
+    /// The user wants out.
+    Interrupted,
+}
+
+/// Why records were not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteFailure {
+    /// The topic takes no batch of this size.
+    TooLarge,
+    /// It may pass: try again.
+    Passing,
+    Lasting,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// All is as it should be; what that is.
+    Good(String),
+    /// What is not.
+    Bad(String),
+}
+
+/// Something that is looked at and compared with what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Check {
+    /// The storage topics can be read and written.
+    Topics,
+    /// Every connector is stored with its configuration, STOPPED.
+    Connectors,
+    /// Every seeded offset is the one that a worker finds.
+    Offsets,
+    /// The sinks' groups stand where they stood.
+    Sinks,
+    /// The worker's REST API answers with the stored connectors.
+    Rest,
+    /// Every connector has its final target state.
+    States,
+}
+
+/// What the run wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Ask who is in the group.
+    LookAtGroup,
+    Check(Check),
+    /// Join the group, and stay in it until [`Action::Leave`].
+    Join,
+    /// Have the coordinator confirm the generation with a heartbeat sent now.
+    Confirm,
+    /// Write these records to the config topic as one batch.
+    Write(Vec<Record>),
+    /// Leave the group and wait for the answer.
+    Leave,
+    Finish(Report),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Idle,
+    Looking,
+    /// Reads the topics; joins when nobody is in the group.
+    Reading {
+        joins: bool,
+    },
+    Joining,
+    /// Waits for the confirmation before the next batch.
+    Confirming,
+    Writing,
+    Verifying,
+    Leaving,
+    /// Writes final states; no longer a member.
+    Concluding,
+    /// Reads the final states back.
+    ReadingStates,
+    Done,
+}
+
+/// Batches that failed in a row before the run gives up.
+const ATTEMPTS: u32 = 5;
+
+/// One control run.
+#[derive(Debug)]
+pub struct Control {
+    job: Job,
+    state: State,
+    ledger: Ledger,
+    waves: Waves,
+    /// The batch that is being written.
+    writing: Option<Batch>,
+    attempts: u32,
+    /// Until when the group must have answered.
+    until: Option<Millis>,
+    is_member: bool,
+    /// Every connector is stored.
+    registered: bool,
+    open: BTreeSet<Check>,
+    interrupted: bool,
+}
+
+impl Control {
+    pub fn new(job: Job) -> Self {
+        Self {
+            waves: Waves::registering(),
+            job,
+            state: State::Idle,
+            ledger: Ledger::default(),
+            writing: None,
+            attempts: 0,
+            until: None,
+            is_member: false,
+            registered: false,
+            open: BTreeSet::new(),
+            interrupted: false,
+        }
+    }
+
+    /// Returns when [`Event::Timeout`] is due.
+    pub fn deadline(&self) -> Option<Millis> {
+        self.until
+    }
+
+    /// Takes what happened and returns what to do.
+    pub fn step(&mut self, now: Millis, event: Event) -> Vec<Action> {
+        match event {
+            Event::Interrupted => return self.interrupt(now),
+            Event::Company(others) => return self.company(now, &others),
+            Event::GroupFailed(reason) => return self.group_failed(now, &reason),
+            Event::Timeout if self.until.is_some_and(|until| now >= until) => {
+                let reason = format!("no answer within {} ms", self.job.patience);
+                return self.group_failed(now, &reason);
+            }
+            _ => {}
+        }
+        match (self.state, event) {
+            (State::Idle, Event::Start) => {
+                self.state = State::Looking;
+                vec![Action::LookAtGroup]
+            }
+            (State::Looking, Event::Group(seen)) => self.looked(now, seen),
+            (State::Reading { joins }, Event::Checked { check, finding }) => {
+                self.read(now, joins, check, finding)
+            }
+            (State::Joining, Event::Joined { .. }) => self.joined(now),
+            (State::Confirming, Event::Confirmed | Event::Joined { .. }) => self.write(),
+            (State::Writing, Event::Written) => {
+                self.written();
+                self.next_batch(now)
+            }
+            (State::Writing, Event::WriteFailed { reason, why }) => {
+                self.write_failed(now, &reason, why)
+            }
+            (State::Verifying, Event::Checked { check, finding }) => {
+                self.checked(now, check, finding)
+            }
+            (State::Leaving, Event::Left(left)) => self.left(now, left),
+            (State::Concluding, Event::Written) => {
+                self.written();
+                self.next_state()
+            }
+            (State::Concluding, Event::WriteFailed { reason, why }) => {
+                self.state_failed(now, &reason, why)
+            }
+            (State::ReadingStates, Event::Checked { check, finding }) => {
+                self.ledger.settle(now, Subject::of(check), finding);
+                self.finish()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn looked(&mut self, now: Millis, seen: Result<Vec<String>, String>) -> Vec<Action> {
+        let joins = match seen {
+            Ok(members) if members.is_empty() => true,
+            Ok(members) => {
+                let why = format!("not joined, others are in it: {}", members.join(", "));
+                self.ledger.broken(Subject::Group, why);
+                false
+            }
+            Err(reason) => {
+                self.ledger.broken(Subject::Group, reason);
+                false
+            }
+        };
+        self.state = State::Reading { joins };
+        self.ledger.begin(now, Subject::Topics);
+        vec![Action::Check(Check::Topics)]
+    }
+
+    fn read(&mut self, now: Millis, joins: bool, check: Check, finding: Finding) -> Vec<Action> {
+        self.ledger.settle(now, Subject::of(check), finding);
+        if self.ledger.is_broken() || !joins {
+            return self.verify_from_outside(now);
+        }
+        self.state = State::Joining;
+        self.is_member = true;
+        self.ledger.begin(now, Subject::Group);
+        self.wait_for_group(now);
+        vec![Action::Join]
+    }
+
+    fn joined(&mut self, now: Millis) -> Vec<Action> {
+        self.ledger.pause(now, Subject::Group);
+        self.ledger.begin(now, Subject::Connectors);
+        self.next_batch(now)
+    }
+
+    /// Goes on registering, or verifies when everything is stored.
+    fn next_batch(&mut self, now: Millis) -> Vec<Action> {
+        self.until = None;
+        if self.writing.is_none() {
+            self.writing = self.waves.next(&self.job.connectors);
+        }
+        if self.writing.is_none() {
+            self.registered = true;
+            return self.verify(now);
+        }
+        self.state = State::Confirming;
+        self.wait_for_group(now);
+        vec![Action::Confirm]
+    }
+
+    fn write(&mut self) -> Vec<Action> {
+        self.until = None;
+        let Some(batch) = &self.writing else {
+            return Vec::new();
+        };
+        self.state = State::Writing;
+        vec![Action::Write(batch.records(&self.job.connectors))]
+    }
+
+    fn written(&mut self) {
+        self.attempts = 0;
+        self.writing = None;
+    }
+
+    fn write_failed(&mut self, now: Millis, reason: &str, why: WriteFailure) -> Vec<Action> {
+        if self.tries_again(why) {
+            return self.next_batch(now);
+        }
+        let why = format!("not written: {reason}");
+        self.ledger.broken(Subject::Connectors, why);
+        self.verify_and_leave(now)
+    }
+
+    /// Takes a failed batch back; false when there is no hope for it.
+    fn tries_again(&mut self, why: WriteFailure) -> bool {
+        let batch = self.writing.take();
+        self.attempts += 1;
+        match (why, batch) {
+            (WriteFailure::TooLarge, Some(batch)) => self.waves.halve(&batch, &self.job.connectors),
+            (WriteFailure::Passing, Some(batch)) if self.attempts < ATTEMPTS => {
+                self.writing = Some(batch);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn verify(&mut self, now: Millis) -> Vec<Action> {
+        self.begin_checks(
+            now,
+            &[Check::Connectors, Check::Offsets, Check::Sinks, Check::Rest],
+        )
+    }
+
+    /// What can be checked without being a member.
+    fn verify_from_outside(&mut self, now: Millis) -> Vec<Action> {
+        self.ledger.broken(
+            Subject::Connectors,
+            "not registered: not in the group".into(),
+        );
+        self.verify_and_leave(now)
+    }
+
+    fn verify_and_leave(&mut self, now: Millis) -> Vec<Action> {
+        self.until = None;
+        self.begin_checks(now, &[Check::Offsets, Check::Sinks])
+    }
+
+    fn begin_checks(&mut self, now: Millis, checks: &[Check]) -> Vec<Action> {
+        self.state = State::Verifying;
+        self.open = checks.iter().copied().collect();
+        for check in checks {
+            self.ledger.begin(now, Subject::of(*check));
+        }
+        checks.iter().map(|check| Action::Check(*check)).collect()
+    }
+
+    fn checked(&mut self, now: Millis, check: Check, finding: Finding) -> Vec<Action> {
+        if !self.open.remove(&check) {
+            return Vec::new();
+        }
+        self.ledger.settle(now, Subject::of(check), finding);
+        if !self.open.is_empty() {
+            return Vec::new();
+        }
+        if self.is_member {
+            return self.leave(now);
+        }
+        self.conclude(now)
+    }
+
+    fn leave(&mut self, now: Millis) -> Vec<Action> {
+        self.state = State::Leaving;
+        self.ledger.begin(now, Subject::Group);
+        // The answer has a deadline of its own.
+        self.until = None;
+        vec![Action::Leave]
+    }
+
+    fn left(&mut self, now: Millis, left: Result<(), String>) -> Vec<Action> {
+        self.is_member = false;
+        let finding = match left {
+            Ok(()) => Finding::Good("joined an empty group, led it, left it".into()),
+            Err(reason) => Finding::Bad(format!("whether it was left is not known: {reason}")),
+        };
+        self.ledger.settle(now, Subject::Group, finding);
+        self.conclude(now)
+    }
+
+    /// Writes the final states if everything is as it should be.
+    fn conclude(&mut self, now: Millis) -> Vec<Action> {
+        if self.interrupted || !self.registered || self.ledger.is_broken() {
+            return self.finish();
+        }
+        self.waves = Waves::concluding();
+        self.state = State::Concluding;
+        self.ledger.begin(now, Subject::States);
+        self.next_state()
+    }
+
+    fn next_state(&mut self) -> Vec<Action> {
+        if self.writing.is_none() {
+            self.writing = self.waves.next(&self.job.connectors);
+        }
+        if let Some(batch) = &self.writing {
+            return vec![Action::Write(batch.records(&self.job.connectors))];
+        }
+        self.state = State::ReadingStates;
+        vec![Action::Check(Check::States)]
+    }
+
+    fn state_failed(&mut self, now: Millis, reason: &str, why: WriteFailure) -> Vec<Action> {
+        if self.tries_again(why) {
+            return self.next_state();
+        }
+        let finding = Finding::Bad(format!("not written: {reason}"));
+        self.ledger.settle(now, Subject::States, finding);
+        self.finish()
+    }
+
+    fn company(&mut self, now: Millis, others: &[String]) -> Vec<Action> {
+        if !self.is_member {
+            return Vec::new();
+        }
+        self.is_member = false;
+        let who = others.join(", ");
+        match self.state {
+            State::Joining | State::Confirming | State::Writing => {
+                let why = format!("left at once, others came: {who}");
+                self.ledger.settle(now, Subject::Group, Finding::Bad(why));
+                let stopped = "registration was not finished: another member is in the group";
+                self.ledger.broken(Subject::Connectors, stopped.into());
+                self.verify_and_leave(now)
+            }
+            _ => {
+                let what =
+                    format!("joined an empty group, led it, left it when others came: {who}");
+                self.ledger.settle(now, Subject::Group, Finding::Good(what));
+                if self.state == State::Leaving {
+                    return self.conclude(now);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn group_failed(&mut self, now: Millis, reason: &str) -> Vec<Action> {
+        if !self.is_member {
+            return Vec::new();
+        }
+        let finding = Finding::Bad(reason.to_owned());
+        self.ledger.settle(now, Subject::Group, finding);
+        match self.state {
+            State::Joining | State::Confirming | State::Writing => {
+                let why = "registration was not finished: not in the group";
+                self.ledger.broken(Subject::Connectors, why.into());
+                self.verify_and_leave(now)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn interrupt(&mut self, now: Millis) -> Vec<Action> {
+        // What is left then takes a moment, and half of it would be worth less than all of it.
+        if matches!(
+            self.state,
+            State::Concluding | State::ReadingStates | State::Done
+        ) || self.interrupted
+        {
+            return Vec::new();
+        }
+        self.interrupted = true;
+        self.open.clear();
+        match self.state {
+            State::Leaving => Vec::new(),
+            _ if self.is_member => self.leave(now),
+            _ => self.finish(),
+        }
+    }
+
+    fn finish(&mut self) -> Vec<Action> {
+        self.state = State::Done;
+        self.until = None;
+        let report = self.ledger.report(self.registered, self.interrupted);
+        vec![Action::Finish(report)]
+    }
+
+    fn wait_for_group(&mut self, now: Millis) {
+        self.until = Some(now + self.job.patience);
+    }
+}

@@ -1,0 +1,554 @@
+//! Scripts: `> what happened`, and below it what the run wants done.
+
+use indexmap::IndexMap;
+use proptest::prelude::*;
+
+use super::{
+    Action, Check, Connector, Control, Event, Finding, Job, Record, Registration, Report, Verdict,
+    WriteFailure,
+};
+use crate::model::connector_config::TargetState;
+use crate::model::storage_records::{ConfigState, zero_task_commit_record};
+
+const PATIENCE: u64 = 30_000;
+
+fn connector(name: &str, registration: Registration, final_state: TargetState) -> Connector {
+    Connector {
+        name: name.to_owned(),
+        config: IndexMap::from([("name".to_owned(), name.to_owned())]),
+        registration,
+        final_state,
+    }
+}
+
+fn new_ones(names: &[&str]) -> Vec<Connector> {
+    let new = |name: &&str| connector(name, Registration::Create, TargetState::Started);
+    names.iter().map(new).collect()
+}
+
+fn control(connectors: Vec<Connector>) -> Control {
+    Control::new(Job {
+        connectors,
+        patience: PATIENCE,
+    })
+}
+
+/// Reads `> [time] event` lines.
+fn event(words: &str) -> Event {
+    let (first, rest) = words.split_once(' ').unwrap_or((words, ""));
+    let list = || rest.split(' ').filter(|w| !w.is_empty()).map(str::to_owned);
+    let failed = |why| Event::WriteFailed {
+        reason: rest.to_owned(),
+        why,
+    };
+    match first {
+        "start" => Event::Start,
+        "group" => Event::Group(Ok(list().collect())),
+        "group-unknown" => Event::Group(Err(rest.to_owned())),
+        "joined" => Event::Joined { generation: 1 },
+        "confirmed" => Event::Confirmed,
+        "company" => Event::Company(list().collect()),
+        "group-failed" => Event::GroupFailed(rest.to_owned()),
+        "written" => Event::Written,
+        "too-large" => failed(WriteFailure::TooLarge),
+        "passing" => failed(WriteFailure::Passing),
+        "lasting" => failed(WriteFailure::Lasting),
+        "good" => checked(rest, Finding::Good(String::new())),
+        "bad" => checked(rest, Finding::Bad("wrong".to_owned())),
+        "left" => Event::Left(Ok(())),
+        "not-left" => Event::Left(Err(rest.to_owned())),
+        "timeout" => Event::Timeout,
+        "interrupt" => Event::Interrupted,
+        _ => panic!("no event: {words}"),
+    }
+}
+
+fn checked(name: &str, finding: Finding) -> Event {
+    let all = [
+        Check::Topics,
+        Check::Connectors,
+        Check::Offsets,
+        Check::Sinks,
+        Check::Rest,
+        Check::States,
+    ];
+    let check = all
+        .into_iter()
+        .find(|check| format!("{check:?}").to_lowercase() == name);
+    Event::Checked {
+        check: check.expect("a check"),
+        finding,
+    }
+}
+
+fn shown(action: &Action) -> String {
+    match action {
+        Action::LookAtGroup => "look at the group".to_owned(),
+        Action::Check(check) => format!("check {check:?}").to_lowercase(),
+        Action::Join => "join".to_owned(),
+        Action::Confirm => "confirm".to_owned(),
+        Action::Leave => "leave".to_owned(),
+        Action::Write(records) => {
+            let keys: Vec<_> = records.iter().map(record).collect();
+            format!("write {}", keys.join(", "))
+        }
+        Action::Finish(report) => format!("finish: {report}"),
+    }
+}
+
+fn record(record: &Record) -> String {
+    let key = String::from_utf8_lossy(&record.key);
+    let value = String::from_utf8_lossy(&record.value);
+    let state = ["STOPPED", "PAUSED", "STARTED"];
+    let state = state.into_iter().find(|state| value.contains(state));
+    match state.filter(|_| key.starts_with("target-state-")) {
+        Some(state) => format!("{key}={state}"),
+        None => key.into_owned(),
+    }
+}
+
+/// Plays a script, which must say every action, and returns the report if the run has finished.
+fn play(control: &mut Control, script: &str) -> Option<Report> {
+    let mut now = 0;
+    let mut report = None;
+    let mut played = String::new();
+    for line in script
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
+        let Some(words) = line.strip_prefix("> ") else {
+            continue;
+        };
+        played += line;
+        played += "\n";
+        now += 1;
+        let words = match words.strip_prefix("later ") {
+            Some(words) => {
+                now += 2 * PATIENCE;
+                words
+            }
+            None => words,
+        };
+        for action in control.step(now, event(words)) {
+            played += &shown(&action);
+            played += "\n";
+            if let Action::Finish(finished) = action {
+                report = Some(finished);
+            }
+        }
+    }
+    let expected: String = script
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .fold(String::new(), |text, line| text + line + "\n");
+    assert_eq!(played, expected);
+    report
+}
+
+const JOINED: &str = "
+    > start
+    look at the group
+    > group
+    check topics
+    > good topics
+    join
+    > joined
+    confirm
+";
+
+fn verdicts(report: &Report) -> Vec<(&'static str, Verdict)> {
+    let verdict = |p: &super::Promise| (p.subject.promise(), p.verdict);
+    report.promises.iter().map(verdict).collect()
+}
+
+#[test]
+fn target_states_come_before_connectors_and_final_states_after_the_goodbye() {
+    let mut run = control(new_ones(&["a", "b"]));
+    play(&mut run, JOINED);
+    let report = play(
+        &mut run,
+        "
+        > confirmed
+        write target-state-a=STOPPED, target-state-b=STOPPED
+        > written
+        confirm
+        > confirmed
+        write connector-a, connector-b
+        > written
+        check connectors
+        check offsets
+        check sinks
+        check rest
+        > good offsets
+        > good connectors
+        > good rest
+        > good sinks
+        leave
+        > left
+        write target-state-a=STARTED, target-state-b=STARTED
+        > written
+        check states
+        > good states
+        finish: every promise kept
+        ",
+    );
+    let report = report.unwrap();
+    assert!(report.registered && !report.is_broken());
+    assert!(
+        report.promises.iter().all(|p| p.took.is_some()),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn a_group_with_members_is_not_joined_and_the_rest_is_looked_at_from_outside() {
+    let report = play(
+        &mut control(new_ones(&["a"])),
+        "
+        > start
+        look at the group
+        > group connect-1 connect-2
+        check topics
+        > good topics
+        check offsets
+        check sinks
+        > good offsets
+        > good sinks
+        finish: broken: group joined and left, connectors stored as STOPPED
+        ",
+    );
+    let report = report.unwrap();
+    assert!(!report.registered);
+    assert!(report.promises[0].detail.contains("connect-1, connect-2"));
+}
+
+#[test]
+fn company_in_the_middle_of_registration_ends_it_and_every_state_stays_stopped() {
+    for middle in ["", "> confirmed\nwrite target-state-a=STOPPED\n"] {
+        let mut run = control(new_ones(&["a"]));
+        play(&mut run, JOINED);
+        play(&mut run, middle);
+        let report = play(
+            &mut run,
+            "
+            > company connect-1
+            check offsets
+            check sinks
+            > written
+            > confirmed
+            > good offsets
+            > good sinks
+            finish: broken: group joined and left, connectors stored as STOPPED
+            ",
+        );
+        assert!(!report.unwrap().registered);
+    }
+}
+
+const REGISTERED: &str = "
+    > confirmed
+    write target-state-a=STOPPED
+    > written
+    confirm
+    > confirmed
+    write connector-a
+    > written
+    check connectors
+    check offsets
+    check sinks
+    check rest
+";
+
+#[test]
+fn company_after_registration_changes_nothing_but_the_moment_of_leaving() {
+    let mut run = control(new_ones(&["a"]));
+    play(&mut run, JOINED);
+    play(&mut run, REGISTERED);
+    let report = play(
+        &mut run,
+        "
+        > good connectors
+        > company connect-1
+        > good offsets
+        > good sinks
+        > good rest
+        write target-state-a=STARTED
+        > written
+        check states
+        > good states
+        finish: every promise kept
+        ",
+    );
+    assert!(report.unwrap().promises[0].detail.contains("connect-1"));
+    let mut run = control(new_ones(&["a"]));
+    play(&mut run, JOINED);
+    play(&mut run, REGISTERED);
+    play(
+        &mut run,
+        "
+        > good connectors
+        > good offsets
+        > good sinks
+        > good rest
+        leave
+        > company connect-1
+        write target-state-a=STARTED
+        > left
+        ",
+    );
+}
+
+#[test]
+fn any_broken_promise_leaves_every_connector_stopped() {
+    for broken in ["connectors", "offsets", "sinks", "rest"] {
+        let mut run = control(new_ones(&["a"]));
+        play(&mut run, JOINED);
+        play(&mut run, REGISTERED);
+        let mut report = Vec::new();
+        for check in ["connectors", "offsets", "sinks", "rest"] {
+            let verdict = if check == broken { "bad" } else { "good" };
+            report = run.step(50, event(&format!("{verdict} {check}")));
+        }
+        assert_eq!(report, [Action::Leave]);
+        let last = run.step(51, Event::Left(Ok(())));
+        let [Action::Finish(report)] = &last[..] else {
+            panic!("{last:?}");
+        };
+        assert!(report.is_broken() && report.registered, "{broken}");
+        assert_eq!(verdicts(report)[6].1, Verdict::NotPerformed);
+    }
+}
+
+#[test]
+fn a_goodbye_without_an_answer_leaves_every_connector_stopped() {
+    let mut run = control(new_ones(&["a"]));
+    play(&mut run, JOINED);
+    play(&mut run, REGISTERED);
+    play(
+        &mut run,
+        "
+        > good connectors
+        > good offsets
+        > good sinks
+        > good rest
+        leave
+        > not-left no coordinator
+        finish: broken: group joined and left
+        ",
+    );
+}
+
+#[test]
+fn a_write_that_may_pass_is_tried_again_after_a_fresh_confirmation() {
+    let mut run = control(new_ones(&["a"]));
+    play(&mut run, JOINED);
+    play(
+        &mut run,
+        "
+        > confirmed
+        write target-state-a=STOPPED
+        > passing the leader moved
+        confirm
+        > joined
+        write target-state-a=STOPPED
+        > lasting no ACL
+        check offsets
+        check sinks
+        > good offsets
+        > good sinks
+        leave
+        > left
+        finish: broken: connectors stored as STOPPED
+        ",
+    );
+}
+
+#[test]
+fn a_batch_that_is_too_large_is_halved_until_one_connector_is_left() {
+    let mut run = control(new_ones(&["a", "b"]));
+    play(&mut run, JOINED);
+    play(
+        &mut run,
+        "
+        > confirmed
+        write target-state-a=STOPPED, target-state-b=STOPPED
+        > written
+        confirm
+        > confirmed
+        write connector-a, connector-b
+        > too-large
+        confirm
+        > confirmed
+        write connector-a
+        > written
+        confirm
+        > confirmed
+        write connector-b
+        > too-large
+        check offsets
+        check sinks
+        ",
+    );
+}
+
+#[test]
+fn a_changed_connector_loses_its_tasks_before_it_is_stopped() {
+    let changed = connector("a", Registration::Update, TargetState::Paused);
+    let present = connector("b", Registration::Present, TargetState::Stopped);
+    let mut run = control(vec![changed, present]);
+    play(&mut run, JOINED);
+    play(
+        &mut run,
+        "
+        > confirmed
+        write commit-a, target-state-a=STOPPED
+        > written
+        confirm
+        > confirmed
+        write connector-a
+        > written
+        check connectors
+        check offsets
+        check sinks
+        check rest
+        > good connectors
+        > good offsets
+        > good sinks
+        > good rest
+        leave
+        > left
+        write target-state-a=PAUSED
+        > written
+        check states
+        > good states
+        finish: every promise kept
+        ",
+    );
+    let mut state = ConfigState::new();
+    let (key, value) = zero_task_commit_record("a");
+    let connector = state.apply(0, Some(b"connector-a"), Some(br#"{"properties":{}}"#));
+    connector.unwrap();
+    state.apply(1, Some(&key), Some(&value)).unwrap();
+    assert_eq!(state.connectors["a"].task_count, Some(0));
+}
+
+#[test]
+fn ctrl_c_leaves_the_group_and_writes_no_final_state() {
+    let mut run = control(new_ones(&["a"]));
+    play(&mut run, JOINED);
+    let report = play(
+        &mut run,
+        "
+        > confirmed
+        write target-state-a=STOPPED
+        > interrupt
+        leave
+        > written
+        > interrupt
+        > left
+        finish: interrupted
+        ",
+    );
+    assert!(report.unwrap().interrupted);
+    play(
+        &mut control(new_ones(&["a"])),
+        "
+        > start
+        look at the group
+        > interrupt
+        finish: interrupted
+        ",
+    );
+}
+
+#[test]
+fn a_group_that_does_not_answer_ends_the_run() {
+    let mut run = control(new_ones(&["a"]));
+    play(&mut run, JOINED);
+    assert_eq!(run.deadline(), Some(4 + PATIENCE));
+    play(
+        &mut run,
+        "
+        > timeout
+        > later timeout
+        check offsets
+        check sinks
+        > bad offsets
+        > good sinks
+        leave
+        > left
+        finish: broken: group joined and left, connectors stored as STOPPED, offsets found as a worker finds them
+        ",
+    );
+    assert_eq!(run.deadline(), None);
+}
+
+/// What a worker makes of the first so many records that a run writes.
+fn after(written: &[Record]) -> ConfigState {
+    let mut state = ConfigState::new();
+    for (offset, record) in (0..).zip(written) {
+        let applied = state.apply(offset, Some(&record.key), Some(&record.value));
+        applied.expect("a record that workers know");
+    }
+    state
+}
+
+proptest! {
+    /// Killed after any record, a run leaves connectors absent or STOPPED; with all records each has its final state.
+    #[test]
+    fn half_a_registration_never_runs(count in 1_usize..40, limit in 1_usize..2000, answers in prop::collection::vec(0_u8..6, 400)) {
+        let names: Vec<String> = (0..count).map(|n| format!("c{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut run = control(new_ones(&names));
+        run.waves.limit = limit;
+        let mut written = Vec::new();
+        let mut left_at = None;
+        let mut todo = std::collections::VecDeque::from([Event::Start]);
+        let mut answers = answers.into_iter();
+        while let Some(event) = todo.pop_front() {
+            for action in run.step(1, event) {
+                match action {
+                    Action::LookAtGroup => todo.push_back(Event::Group(Ok(Vec::new()))),
+                    Action::Check(check) => todo.push_back(Event::Checked {
+                        check,
+                        finding: Finding::Good(String::new()),
+                    }),
+                    Action::Join => todo.push_back(Event::Joined { generation: 1 }),
+                    Action::Confirm => todo.push_back(Event::Confirmed),
+                    Action::Write(records) => {
+                        prop_assert!(!records.is_empty());
+                        match answers.next() {
+                            Some(0) => todo.push_back(self::event("passing x")),
+                            // The answer is lost, and the records are there.
+                            Some(1) => {
+                                written.extend(records);
+                                todo.push_back(self::event("passing x"));
+                            }
+                            _ => {
+                                written.extend(records);
+                                todo.push_back(Event::Written);
+                            }
+                        }
+                    }
+                    Action::Leave => {
+                        left_at = Some(written.len());
+                        todo.push_back(Event::Left(Ok(())));
+                    }
+                    Action::Finish(report) => {
+                        if !report.is_broken() {
+                            let state = after(&written);
+                            prop_assert_eq!(state.connectors.len(), count);
+                            prop_assert!(state.connectors.values().all(|c| c.target == TargetState::Started));
+                        }
+                    }
+                }
+            }
+        }
+        for killed in 0..=left_at.unwrap_or(written.len()) {
+            let state = after(&written[..killed]);
+            prop_assert!(state.connectors.values().all(|c| c.target == TargetState::Stopped && !c.has_run));
+        }
+    }
+}
