@@ -26,7 +26,7 @@ fn worker_file(name: &str, replication_factor: i32) -> String {
 }
 
 /// Makes a topic as somebody else would have made it.
-fn make(name: &str, partitions: i32, policy: &str) {
+pub(crate) fn make(name: &str, partitions: i32, policy: &str) {
     let mut properties = Properties::new();
     properties.insert("bootstrap.servers".into(), kafka::shared().bootstrap());
     let settings = ClientSettings::from_properties(&properties, Duration::from_secs(30))

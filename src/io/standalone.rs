@@ -4,7 +4,7 @@ use tokio::task::JoinSet;
 
 use crate::io::connect_rest::{ConnectRest, RestError};
 use crate::model::connector_config::TargetState;
-use crate::model::rest::{ConnectorOffset, Expanded};
+use crate::model::rest::{ConnectorOffset, Expanded, is_addressable};
 use crate::plan::{RunningConnector, RunningWorker};
 
 /// Requests for offsets at one time.
@@ -77,6 +77,10 @@ async fn ask_offsets(
 ) -> Result<(), RestError> {
     let mut asked = JoinSet::new();
     for (index, connector) in connectors.iter().enumerate() {
+        // Jetty refuses the path of such a name, whatever is asked of it.
+        if !is_addressable(&connector.name) {
+            continue;
+        }
         let (rest, name) = (rest.clone(), connector.name.clone());
         asked.spawn(async move { (index, rest.offsets(&name).await) });
     }

@@ -91,6 +91,12 @@ pub struct StoredConnector {
 }
 
 impl StoredConnector {
+    /// Returns the offset topic of its own, where it has one beside `workers` (KIP-618).
+    pub fn own_offset_topic(&self, workers: &str) -> Option<&str> {
+        let own = self.config.get("offsets.storage.topic")?.as_deref()?.trim();
+        (!own.is_empty() && own != workers).then_some(own)
+    }
+
     /// Returns whether nothing of it can be running: STOPPED, and no task left.
     pub fn is_at_rest(&self) -> bool {
         self.target == TargetState::Stopped && self.running_tasks == 0

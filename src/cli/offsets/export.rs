@@ -15,6 +15,7 @@ use crate::cli::output::Ui;
 use crate::cli::table::printable;
 use crate::cli::{listing, runtime};
 use crate::io::files::{self, Written};
+use crate::io::kafka::cluster::Cluster;
 use crate::io::{observe, offset_store, providers};
 use crate::model::offset_file;
 use crate::plan::offset_export::{self, ExportChoices, ExportPlan};
@@ -77,8 +78,16 @@ pub(super) fn run(ui: &Ui, global: &Global, export: &Export) -> Result<Outcome, 
 
 async fn decide(global: &Global, export: &Export) -> Result<(String, ExportPlan), CliError> {
     let store = ClusterStore::open(&export.connection, global.timeout).await?;
-    let topic = store.offset_topic().await?;
-    let at_work = at_work(&store).await?;
+    let mut topic = store.offset_topic().await?;
+    let connectors = store.connectors().await?;
+    for (name, connector) in &connectors {
+        if let Some(own) = connector.own_offset_topic(&topic.name)
+            && let Some(own) = store.offsets_of(own).await?
+        {
+            topic.put_over(&own, name);
+        }
+    }
+    let at_work = at_work(&store, connectors).await?;
     let choices = ExportChoices {
         only: export.connector.clone(),
         renames: export.rename.clone(),
@@ -88,34 +97,45 @@ async fn decide(global: &Global, export: &Export) -> Result<(String, ExportPlan)
 }
 
 /// Says of connectors why their positions still move: there are workers, and they are not stopped.
-async fn at_work(store: &ClusterStore) -> Result<BTreeMap<String, String>, CliError> {
+async fn at_work(
+    store: &ClusterStore,
+    connectors: BTreeMap<String, StoredConnector>,
+) -> Result<BTreeMap<String, String>, CliError> {
     let properties = &store.file.properties;
     let resolved = providers::resolve_where(properties, |key| key == "group.id").map_err(|e| {
         let hint = e.hint();
         with_hint(CliError::new(Kind::Failed, e), hint)
     })?;
     let group = resolved.get("group.id").map(|id| id.trim().to_owned());
-    let members = match group {
-        Some(id) if !id.is_empty() => observe::connect_group(&store.cluster, &id)
-            .await
-            .map_err(kafka_failed)?
-            .map_or(0, |group| group.members.len()),
-        _ => 0,
+    let group = group.filter(|id| !id.is_empty());
+    let workers = match group {
+        Some(id) => workers(&store.cluster, &id).await?,
+        None => None,
     };
-    if members == 0 {
+    if workers == Some(0) {
         return Ok(BTreeMap::new());
     }
     let why = |connector: &StoredConnector| {
-        format!(
-            "{members} worker(s) in the group, {} running task(s)",
-            connector.running_tasks
-        )
+        let tasks = connector.running_tasks;
+        match workers {
+            Some(workers) => format!("{workers} worker(s) in the group, {tasks} running task(s)"),
+            None => format!("{tasks} running task(s), say the status records"),
+        }
     };
-    let connectors = store.connectors().await?.into_iter();
     Ok(connectors
+        .into_iter()
         .filter(|(_, connector)| !connector.is_at_rest())
         .map(|(name, connector)| (name, why(&connector)))
         .collect())
+}
+
+/// Returns the number of workers in the group; `None`: this principal may not look.
+async fn workers(cluster: &Cluster, group: &str) -> Result<Option<usize>, CliError> {
+    match observe::connect_group(cluster, group).await {
+        Ok(group) => Ok(Some(group.map_or(0, |group| group.members.len()))),
+        Err(error) if error.is_authorization() => Ok(None),
+        Err(error) => Err(kafka_failed(error)),
+    }
 }
 
 /// Writes the file and reads it back as strictly as any other.

@@ -15,7 +15,7 @@ use crate::cli::table::printable;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::observe;
 use crate::io::offset_store::{self, OffsetStoreError};
-use crate::model::worker_config::{StorageRole, StorageTopic, StorageTopics};
+use crate::model::worker_config::{StorageTopic, StorageTopics};
 use crate::plan::offset_rows::{self, OffsetRow};
 use crate::plan::offset_seed::{self, OffsetTopic};
 use crate::plan::{Class, Finding, StoredConnector};
@@ -196,14 +196,7 @@ impl ClusterStore {
 
     /// Returns the offset topic as the worker file wants it.
     pub(super) fn wanted(&self) -> &StorageTopic {
-        self.named(StorageRole::Offset)
-    }
-
-    fn named(&self, role: StorageRole) -> &StorageTopic {
-        let mut topics = self.topics.iter();
-        topics
-            .find(|topic| topic.role == role)
-            .expect("a worker file has the three storage topics or is refused")
+        &self.topics.offset
     }
 
     /// Reads the offset topic, which must exist.
@@ -224,8 +217,8 @@ impl ClusterStore {
 
     /// Reads the connectors of the config topic, with their running tasks.
     pub(super) async fn connectors(&self) -> Result<BTreeMap<String, StoredConnector>, CliError> {
-        let config = &self.named(StorageRole::Config).name;
-        let status = &self.named(StorageRole::Status).name;
+        let config = &self.topics.config.name;
+        let status = &self.topics.status.name;
         observe::registered_connectors(&self.cluster, config, status)
             .await
             .map_err(kafka_failed)

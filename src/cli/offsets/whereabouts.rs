@@ -159,15 +159,13 @@ async fn look_at_cluster(
     let loaded = topic.map(|topic| Loaded::of_topic(&topic, false));
     let found = loaded.map_or_else(Vec::new, |loaded| rows(ui, loaded, &name));
     stores.add(StoreKind::OffsetTopic, workers.clone(), found);
-    let own = config.as_ref().and_then(|c| c.get("offsets.storage.topic"));
-    let own = own
-        .map(|own| own.trim())
-        .filter(|own| !own.is_empty() && *own != workers);
-    if let Some(own) = own {
-        let topic = store.offsets_of(own).await?;
+    let registered = stores.registered.as_ref();
+    let own = registered.and_then(|connector| connector.own_offset_topic(&workers));
+    if let Some(own) = own.map(str::to_owned) {
+        let topic = store.offsets_of(&own).await?;
         let loaded = topic.map(|topic| Loaded::of_topic(&topic, false));
         let found = loaded.map_or_else(Vec::new, |loaded| rows(ui, loaded, &name));
-        stores.add(StoreKind::ConnectorTopic, own.to_owned(), found);
+        stores.add(StoreKind::ConnectorTopic, own, found);
     }
     look_at_group(store, config.as_ref(), stores).await
 }

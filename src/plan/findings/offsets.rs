@@ -19,11 +19,11 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
         without_position(evidence, connector, of, findings);
         entries_of(&connector.name, of, findings);
         resets_of(&connector.name, compared, findings);
-        let at_rest =
-            ownership::stored(connector, evidence.observed).is_none_or(StoredConnector::is_at_rest);
+        let stored = ownership::stored(connector, evidence.observed);
         let topic = InTopic {
             connector: &connector.name,
-            at_rest,
+            at_rest: stored.is_none_or(StoredConnector::is_at_rest),
+            has_run: stored.is_some_and(|stored| stored.has_run),
             overwrite: evidence.choices.overwrite_offsets,
             another_topic: "a fresh topic: --offset-topic NAME",
         };
@@ -233,6 +233,8 @@ pub(in crate::plan) struct InTopic<'a> {
     pub connector: &'a str,
     /// Absent, or STOPPED without a running task.
     pub at_rest: bool,
+    /// It has run in the cluster since it was registered there.
+    pub has_run: bool,
     pub overwrite: bool,
     /// How to have another offset topic: no record can be taken out of a partition.
     pub another_topic: &'a str,
@@ -266,8 +268,13 @@ impl InTopic<'_> {
         }
         let name = self.connector;
         let cases = compared.different.first.iter().chain(&compared.extra.first);
+        let origin = if self.has_run {
+            "which has run in the distributed cluster, so that the topic is the truth"
+        } else {
+            "from an earlier life of that name"
+        };
         let message = format!(
-            "the offset topic already holds {} other and {} further positions of {name}, from an earlier life of that name: {}",
+            "the offset topic already holds {} other and {} further positions of {name}, {origin}: {}",
             compared.different.count,
             compared.extra.count,
             some_of(cases.map(String::as_str))
@@ -317,16 +324,23 @@ fn moved(connector: &Moving<'_>, compared: &Compared, findings: &mut Findings<'_
 
 /// KIP-618: honoured in distributed mode only; what the connector's own topic holds wins over the worker's.
 fn own_topic(evidence: &Evidence<'_>, connector: &Moving<'_>, findings: &mut Findings<'_>) {
-    let Some(own) = connector.config.get("offsets.storage.topic") else {
-        return;
-    };
-    if evidence.storage.offset.name == own.trim() {
-        return;
+    let own = connector.config.get("offsets.storage.topic");
+    if let Some(own) = own.filter(|own| evidence.storage.offset.name != own.trim()) {
+        another_store(&connector.origin(), &connector.name, own, findings);
     }
+}
+
+/// Says that a connector keeps its offsets in a topic of its own.
+pub(in crate::plan) fn another_store(
+    place: &str,
+    connector: &str,
+    own: &str,
+    findings: &mut Findings<'_>,
+) {
     findings.warn(
         "P42",
-        connector.name.clone(),
-        format!("{}: {} has offsets.storage.topic={own}, which standalone ignored and distributed obeys: an entry there wins over the seeded one", connector.origin(), connector.name),
+        connector,
+        format!("{place}: {connector} has offsets.storage.topic={own}, which standalone ignored and distributed obeys: an entry there wins over the seeded one"),
         format!("make sure that topic {own} has no old position of it, or remove the setting"),
     );
 }

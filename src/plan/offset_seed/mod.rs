@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use crate::model::offset_file::OffsetEntry;
+use crate::model::offset_key::OffsetKey;
 use crate::model::properties::Properties;
 use crate::plan::findings::Findings;
 use crate::plan::findings::offsets::{self as told, InTopic};
@@ -16,6 +17,7 @@ use crate::plan::{
     Class, Finding, OffsetsFile, Rename, SeedRecord, Stopped, StoredConnector, StoredOffset,
     stopped,
 };
+use crate::protocol::partitioner::partition_of;
 
 /// What the user chose.
 #[derive(Debug, Clone, Default)]
@@ -84,6 +86,25 @@ pub enum SeedError {
         new: String,
         why: &'static str,
     },
+}
+
+impl OffsetTopic {
+    /// Puts what a connector's own offset topic holds over what this one holds of it: there it wins (KIP-618).
+    pub fn put_over(&mut self, own: &OffsetTopic, connector: &str) {
+        let of_connector =
+            |key: &Bytes| OffsetKey::parse(key).is_ok_and(|key| key.connector() == connector);
+        for (key, record) in &own.stored {
+            if record.value.is_none() || !of_connector(key) {
+                continue;
+            }
+            let at_home = record.partition == partition_of(key, own.partitions);
+            let mut record = record.clone();
+            if at_home {
+                record.partition = partition_of(key, self.partitions);
+            }
+            self.stored.insert(key.clone(), record);
+        }
+    }
 }
 
 impl SeedPlan {
@@ -168,9 +189,13 @@ fn of_target(
             format!("stop it first: PUT /connectors/{name}/stop on a worker"),
         );
     }
+    if let Some(own) = stored.and_then(|s| s.own_offset_topic(&target.topic.name)) {
+        told::another_store("the config topic", name, own, findings);
+    }
     let in_topic = InTopic {
         connector: name,
         at_rest,
+        has_run: stored.is_some_and(|stored| stored.has_run),
         overwrite: choices.overwrite_offsets,
         another_topic: ANOTHER_TOPIC,
     };

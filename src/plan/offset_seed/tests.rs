@@ -309,3 +309,38 @@ fn a_file_of_another_converter_and_a_topic_that_forgets_stop_the_plan() {
         [("P4", Class::Block), ("P27", Class::Block)]
     );
 }
+
+#[test]
+fn what_a_connectors_own_topic_holds_goes_over_the_workers() {
+    let mut workers = target(&[(KEY, Some("{}")), (OTHER, Some("{}"))]).topic;
+    let foreign = r#"["b",{}]"#;
+    let mut own = target(&[
+        (KEY, Some(r#"{"p":2}"#)),
+        (OTHER, None),
+        (foreign, Some("{}")),
+    ])
+    .topic;
+    own.partitions = 7;
+    for (key, record) in &mut own.stored {
+        record.partition = partitioner::partition_of(key, 7);
+    }
+    workers.put_over(&own, "a");
+    let value = |key: &str| workers.stored[key.as_bytes()].value.as_deref();
+    assert_eq!(value(KEY), Some(&br#"{"p":2}"#[..]));
+    assert_eq!(value(OTHER), Some(&b"{}"[..]));
+    assert!(!workers.stored.contains_key(foreign.as_bytes()));
+    assert!(findings_of_topic(&workers).is_empty());
+}
+
+#[test]
+fn a_connector_with_an_offset_topic_of_its_own_is_a_warning() {
+    use crate::model::connector_config::TargetState;
+    let mut held = target(&[]);
+    let mut connector = stored_connector(TargetState::Stopped);
+    connector
+        .config
+        .insert("offsets.storage.topic".to_owned(), Some("own".to_owned()));
+    held.connectors = BTreeMap::from([("a".to_owned(), connector)]);
+    let plan = planned(&[entry(KEY, Some("{}"))], &SeedChoices::default(), &held);
+    assert_eq!(ids(&plan.findings), [("P42", Class::Warn)]);
+}
