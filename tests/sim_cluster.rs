@@ -8,8 +8,8 @@
 //! * Nobody starts an item in a generation while another who took part in its round runs it: what was revoked had stopped.
 //!   (Not so in the round in which a group falls back to the eager protocol: who joined it under a cooperative one goes on
 //!   until it hears of the fall. That is Kafka's design.)
-//! * When the troubles are over, the group comes to rest: every item has exactly one owner, everybody is in one
-//!   generation, and nobody joins any more.
+//! * When the troubles are over, the group comes to rest: every item has exactly one owner, nobody has two more than
+//!   another, everybody is in one generation, and nobody joins any more.
 //!   (What was deleted while its owner was away, or while the leader changed, is nobody's to revoke: Kafka's leader
 //!   compares the configuration with what it remembers. It runs on, on one worker; a run without such troubles has none.)
 //! * A trouble causes a few rounds and not a storm of them.
@@ -73,6 +73,9 @@ fn unrest(world: &World, script: &Script) -> Option<String> {
     if !missing.is_empty() || (script.is_calm() && !deleted.is_empty()) {
         return Some(format!("{missing} does not run, {deleted} should not"));
     }
+    if deleted.is_empty() && !is_balanced(world) {
+        return Some("one has two more than another".to_owned());
+    }
     let generations: BTreeSet<_> = living().map(|w| w.member.generation()).collect();
     if generations.len() != 1 || !living().all(worker::Worker::is_at_rest) {
         return Some(format!(
@@ -86,6 +89,16 @@ fn unrest(world: &World, script: &Script) -> Option<String> {
         return Some("somebody still joins".to_owned());
     }
     storm(world, script)
+}
+
+/// Nobody has two connectors, or two tasks, more than another.
+fn is_balanced(world: &World) -> bool {
+    let living = || world.workers.iter().flatten().filter(|w| w.is_alive);
+    let spread =
+        |counts: BTreeSet<usize>| counts.last().zip(counts.first()).map_or(0, |(a, b)| a - b);
+    let connectors = living().map(|w| w.running.connectors().count()).collect();
+    let tasks = living().map(|w| w.running.tasks().count()).collect();
+    spread(connectors) < 2 && spread(tasks) < 2
 }
 
 /// Returns where there were more rounds than the troubles explain, or one worker joined over and over.
