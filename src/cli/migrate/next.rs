@@ -58,7 +58,22 @@ pub(super) fn commands(args: &Migrate, plan: &Plan) -> Vec<Next> {
         },
         &old,
     ));
+    next.extend(way_back(&worker, plan).filter(|_| sources));
     next
+}
+
+/// Once the connectors have delivered, the offsets file is old.
+fn way_back(worker: &Path, plan: &Plan) -> Option<Next> {
+    let file = plan.offsets.path.as_ref()?;
+    let (worker, file) = (worker.to_string_lossy(), file.to_string_lossy());
+    Some(said(
+        "the way back once they have delivered, with the connectors stopped: first their positions as a file",
+        &format!(
+            "connectctl offsets export --worker-config {} --to {}",
+            quoted(&worker),
+            quoted(&file)
+        ),
+    ))
 }
 
 fn said(why: &str, command: &str) -> Next {
