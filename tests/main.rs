@@ -19,6 +19,7 @@ mod live_kafka_cluster;
 mod live_kafka_failures;
 mod live_log;
 mod live_migrate;
+mod live_offset_topic;
 mod live_offsets;
 mod live_offsets_file;
 mod live_security;

@@ -111,7 +111,9 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::plan::{Elsewhere, StoredOffset};
+    use crate::model::properties::Properties;
+    use crate::plan::offset_seed::{self, SeedChoices, SeedTarget};
+    use crate::plan::{Elsewhere, OffsetsFile, StoredOffset};
     use crate::protocol::partitioner;
 
     fn topic(records: &[(&str, Option<&str>)]) -> OffsetTopic {
@@ -187,5 +189,57 @@ mod tests {
         }
         let plan = make(&topic, &ExportChoices::default(), &BTreeMap::new()).unwrap();
         assert_eq!(plan.blocked().next().map(|f| f.id.as_str()), Some("P11"));
+    }
+
+    proptest::proptest! {
+        /// There and back: what a file seeds into an empty topic is what the topic gives back.
+        #[test]
+        fn a_seeded_topic_is_exported_as_the_file_it_was_seeded_from(
+            positions in proptest::collection::btree_map(
+                ("[a-c é\"]{1,3}", "[a-z😀\\\\ ]{0,5}"),
+                proptest::option::of(0..1_000_u32),
+                0..20,
+            ),
+            partitions in 1..30_i32,
+        ) {
+            let entries: Vec<OffsetEntry> = positions
+                .iter()
+                .map(|((connector, file), position)| OffsetEntry {
+                    key: Some(serde_json::json!([connector, {"f": file}]).to_string().into()),
+                    value: position.map(|p| format!(r#"{{"position":{p}}}"#).into()),
+                })
+                .collect();
+            let live = |entries: &[OffsetEntry]| {
+                let live = entries.iter().filter(|entry| entry.value.is_some());
+                let mut live: Vec<_> = live.map(|e| (e.key.clone(), e.value.clone())).collect();
+                live.sort();
+                live
+            };
+            let file = OffsetsFile {
+                path: "/o".into(),
+                sha256: String::new(),
+                length: 1,
+                age_ms: None,
+                trailing: 0,
+                entries: entries.clone(),
+            };
+            let mut target = SeedTarget::default();
+            target.topic.partitions = partitions;
+            let choices = SeedChoices::default();
+            let seed = offset_seed::make(&file, &Properties::new(), &choices, &target).unwrap();
+            for record in seed.records {
+                let stored = StoredOffset {
+                    partition: record.partition.unwrap(),
+                    offset: 0,
+                    value: record.value,
+                    elsewhere: Vec::new(),
+                };
+                target.topic.stored.insert(record.key, stored);
+            }
+            let back = make(&target.topic, &ExportChoices::default(), &BTreeMap::new()).unwrap();
+            proptest::prop_assert_eq!(live(&back.entries), live(&entries));
+            let again = offset_seed::make(&file, &Properties::new(), &choices, &target).unwrap();
+            proptest::prop_assert!(again.records.is_empty());
+        }
     }
 }

@@ -21,7 +21,8 @@ use crate::plan::offset_diff::{self, Match, OffsetDifference, Side};
 ///
 /// A store is file:PATH (a standalone worker's file), topic:WORKER.properties (the offset topic of a distributed worker
 /// file) or a worker's URL. Bytes are compared with bytes; with a URL on one side, JSON with JSON, because REST shows no
-/// bytes. A reset offset, a tombstone and no entry are the same.
+/// bytes. A reset offset, a tombstone and no entry are the same, and an envelope of an old internal converter counts as its
+/// payload.
 #[derive(Debug, Args)]
 pub(super) struct Diff {
     /// file:PATH, topic:WORKER.properties or http(s)://HOST:PORT

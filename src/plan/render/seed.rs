@@ -68,3 +68,66 @@ fn stopped(stopped: &Stopped) -> String {
         Stopped::Unknown(why) => format!("not known to be stopped: {why}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::plan::offset_seed::SeedConnector;
+    use crate::plan::{Class, Finding};
+
+    fn record(value: Option<&'static str>) -> SeedRecord {
+        SeedRecord {
+            connector: "a".to_owned(),
+            key: Bytes::new(),
+            value: value.map(|value| Bytes::from_static(value.as_bytes())),
+            partition: Some(0),
+        }
+    }
+
+    #[test]
+    fn the_page_says_what_is_written_where_and_why_not() {
+        let plan = SeedPlan {
+            topic: "o".to_owned(),
+            partitions: 25,
+            connectors: vec![
+                SeedConnector {
+                    name: "a".to_owned(),
+                    old_name: "a\u{1b}".to_owned(),
+                    positions: 3,
+                    to_seed: 2,
+                },
+                SeedConnector {
+                    name: "b".to_owned(),
+                    old_name: "b".to_owned(),
+                    positions: 1,
+                    to_seed: 0,
+                },
+            ],
+            records: vec![record(Some("{}")), record(None)],
+            findings: vec![Finding {
+                id: "P57".to_owned(),
+                class: Class::Block,
+                subject: "a".to_owned(),
+                message: "there are others".to_owned(),
+                remedy: "--overwrite-offsets".to_owned(),
+                accepted: false,
+            }],
+            stopped: Stopped::Asserted,
+        };
+        let page = anstream::adapter::strip_str(&seed(&plan)).to_string();
+        assert_eq!(
+            page,
+            "Offset topic o (25 partitions)\n  \
+             a (from a\\u{1b}): 3 positions, 2 to write\n  \
+             b: 1 position, 0 to write\n  \
+             standalone worker: stopped, as --source-stopped says\n\n\
+             Findings (1)\n  \
+             block P57: there are others\n    \
+             \u{2192} --overwrite-offsets\n\n\
+             To do\n  \
+             seed 2 offsets and read them back (1 old position ended)\n"
+        );
+    }
+}

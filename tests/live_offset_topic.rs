@@ -1,0 +1,418 @@
+//! `connectctl offsets` on an offset topic as it can be met: what is read, what is refused, what is written.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use connectctl::io::kafka::cluster::Cluster;
+use connectctl::io::kafka::settings::ClientSettings;
+use connectctl::io::offset_store::{self, Seeding, WatchedFile};
+use connectctl::model::offset_file::{self, OffsetEntry};
+use connectctl::plan::SeedRecord;
+use serde_json::{Value, json};
+
+use crate::live_topics;
+use crate::support::world::{Ran, World};
+use crate::support::{java, kafka, require_kafka};
+
+const FILLED_BY_JAVA: &str = include_str!("support/java/OffsetTopic.java");
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A topic that a Java producer filled with everything that can be met in one, and a worker file that names it.
+struct Met {
+    world: World,
+    topic: String,
+}
+
+impl Met {
+    fn new(topic: &str) -> Self {
+        let world = World::new();
+        let bootstrap = kafka::shared().bootstrap();
+        let file = format!(
+            "bootstrap.servers={bootstrap}\ngroup.id={topic}\nconfig.storage.topic={topic}-config\n\
+             offset.storage.topic={topic}\nstatus.storage.topic={topic}-status\n\
+             config.storage.replication.factor=1\noffset.storage.replication.factor=1\n\
+             status.storage.replication.factor=1\n"
+        );
+        world.file("d.properties", file);
+        Self {
+            world,
+            topic: topic.to_owned(),
+        }
+    }
+
+    /// Writes an offsets file of one position per connector.
+    fn file(&self, name: &str, positions: &[(&str, u32)]) {
+        let entries = positions.iter().map(|(connector, position)| OffsetEntry {
+            key: Some(key(connector).into()),
+            value: Some(format!(r#"{{"position":{position}}}"#).into()),
+        });
+        let mut bytes = Vec::new();
+        offset_file::write(&entries.collect::<Vec<_>>(), &mut bytes).expect("a Vec takes it");
+        self.world.file(name, bytes);
+    }
+
+    /// Runs `offsets ARGUMENTS… --worker-config d.properties`.
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let worker = ["--worker-config", "d.properties"];
+        let words = ["offsets"].iter().chain(arguments).chain(&worker);
+        self.world.run(words)
+    }
+
+    fn seed(&self, file: &str, more: &[&str]) -> Ran {
+        self.run(&[&["seed", file, "--source-stopped"], more].concat())
+    }
+
+    /// Returns the offset that a distributed worker's own store finds for each connector.
+    fn found_by_a_worker(&self, connectors: &[&str]) -> Vec<String> {
+        const STORE: &str = include_str!("support/java/OffsetStore.java");
+        let keys: Vec<_> = connectors.iter().map(|c| STANDARD.encode(key(c))).collect();
+        let bootstrap = kafka::shared().bootstrap();
+        let output = java::run(
+            STORE,
+            &[&bootstrap, &self.topic],
+            keys.join("\n").as_bytes(),
+        );
+        let text = |line: &str| {
+            let bytes = STANDARD.decode(line).unwrap_or_default();
+            String::from_utf8(bytes).expect("JSON is UTF-8")
+        };
+        output.success().text().lines().map(text).collect()
+    }
+}
+
+fn key(connector: &str) -> String {
+    format!(r#"["{connector}",{{"f":"x"}}]"#)
+}
+
+/// Connector, offset and topic partition of every row.
+fn rows(shown: &Ran) -> Vec<(Value, Value)> {
+    let json = shown.json();
+    let rows = json.as_array().expect("a list").iter();
+    rows.map(|row| (row["connector"].clone(), row["offset"]["position"].clone()))
+        .collect()
+}
+
+#[test]
+fn a_topic_with_transactions_gaps_tombstones_and_strays_is_read_rightly_and_guarded() {
+    require_kafka!();
+    let met = Met::new("offsets-met");
+    let bootstrap = kafka::shared().bootstrap();
+    java::run(FILLED_BY_JAVA, &[&bootstrap, &met.topic], b"").success();
+
+    let shown = met.run(&["show", "-o", "json"]).success();
+    let expected = [
+        (Value::Null, json!(1)),
+        (json!("astray"), json!(7)),
+        (json!("double"), json!(1)),
+        (json!("double"), json!(2)),
+        (json!("gone"), Value::Null),
+        (json!("moved"), json!(29)),
+        (json!("odd"), Value::Null),
+        (json!("tx"), json!(3)),
+    ];
+    let mut seen = rows(&shown);
+    seen.sort_by_key(|(connector, position)| (connector.to_string(), position.to_string()));
+    let mut wanted = expected.to_vec();
+    wanted.sort_by_key(|(connector, position)| (connector.to_string(), position.to_string()));
+    assert_eq!(seen, wanted);
+    for finding in [
+        "P11: 1 keys of double",
+        "P13: 1 keys of astray",
+        "P27: ",
+        "odd-value: ",
+    ] {
+        assert!(
+            shown.stderr.contains(finding),
+            "{finding}: {}",
+            shown.stderr
+        );
+    }
+    let json = shown.json();
+    let double = json.as_array().expect("a list").iter();
+    let mut at: Vec<_> = double
+        .filter(|row| row["connector"] == "double")
+        .map(|row| row["topic_partition"].as_i64().expect("a partition"))
+        .collect();
+    at.dedup();
+    assert_eq!(at.len(), 2, "one row for each partition: {json}");
+    // Kafka's own consumer saw the gaps that the cleaner left.
+    let left = java::read_topic(&bootstrap, &met.topic);
+    let moves = left
+        .iter()
+        .filter(|r| r.key.as_deref() == Some(key("moved").as_bytes()));
+    assert!(moves.count() < 30);
+
+    guarded(&met);
+    seeded(&met);
+    exported(&met);
+}
+
+/// Nothing is written where a key is not where a worker writes it, nor over another position.
+fn guarded(met: &Met) {
+    let before = java::read_topic(&kafka::shared().bootstrap(), &met.topic).len();
+    for (connector, finding) in [("double", "P11"), ("astray", "P13"), ("tx", "P57")] {
+        met.file("stray.offsets", &[(connector, 9), ("new", 1)]);
+        let refused = met.seed("stray.offsets", &["--yes"]).code(5);
+        assert!(
+            refused.stderr.contains("refused, nothing was written"),
+            "{}",
+            refused.stderr
+        );
+        assert!(refused.stderr.contains(finding), "{}", refused.stderr);
+    }
+    let export = met.run(&["export", "--to", "x.offsets"]).code(5);
+    assert!(export.stderr.contains("P11"), "{}", export.stderr);
+    assert!(
+        export.stderr.contains("a tombstone is no remedy"),
+        "{}",
+        export.stderr
+    );
+    assert!(!met.world.path("x.offsets").exists());
+    let fresh = met
+        .run(&["seed", "stray.offsets", "--connector", "new", "--yes"])
+        .code(5);
+    assert!(
+        fresh.stderr.contains("--source-stopped"),
+        "{}",
+        fresh.stderr
+    );
+    let unknown = met
+        .seed("stray.offsets", &["--rename", "nobody=x", "--yes"])
+        .code(2);
+    assert!(
+        unknown.stderr.contains("no entry of "),
+        "{}",
+        unknown.stderr
+    );
+    let unknown = met
+        .run(&["export", "--connector", "nobody", "--to", "x.offsets"])
+        .code(2);
+    assert!(
+        unknown.stderr.contains("connector nobody"),
+        "{}",
+        unknown.stderr
+    );
+    _ = met.run(&["where", "nobody"]).code(1);
+    let after = java::read_topic(&kafka::shared().bootstrap(), &met.topic).len();
+    assert_eq!(before, after, "nothing was written");
+}
+
+fn seeded(met: &Met) {
+    met.file("s.offsets", &[("moved", 29), ("tx", 8), ("new", 1)]);
+    let all = ["--overwrite-offsets"];
+    let dry = met
+        .seed(
+            "s.offsets",
+            &[&all[..], &["--dry-run", "-o", "json"]].concat(),
+        )
+        .code(3);
+    assert_eq!(
+        (&dry.json()["to_write"], &dry.json()["written"]),
+        (&json!(2), &json!(0))
+    );
+    let unasked = met.seed("s.offsets", &all).code(5);
+    assert!(unasked.stderr.contains("no terminal"), "{}", unasked.stderr);
+    let done = met
+        .seed("s.offsets", &[&all[..], &["--yes", "-o", "json"]].concat())
+        .success()
+        .json();
+    assert_eq!(done["written"], 2, "{done}");
+    let backup = met
+        .world
+        .read(done["backup"].as_str().expect("tx was replaced"));
+    let saved: Value = serde_json::from_str(&backup).expect("JSON");
+    assert_eq!(
+        saved[0]["value"],
+        json!(STANDARD.encode(r#"{"position":3}"#))
+    );
+    assert_eq!(
+        met.found_by_a_worker(&["moved", "tx", "new", "gone", "aborted"]),
+        [
+            r#"{"position":29}"#,
+            r#"{"position":8}"#,
+            r#"{"position":1}"#,
+            "",
+            ""
+        ]
+    );
+    let again = met.seed("s.offsets", &["--yes"]).success();
+    assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
+    let renamed = ["--connector", "new", "--rename", "new=newer é", "--yes"];
+    _ = met.seed("s.offsets", &renamed).success();
+    let found = met
+        .run(&["show", "--connector", "newer é", "-o", "json"])
+        .success();
+    assert_eq!(rows(&found), [(json!("newer é"), json!(1))]);
+    assert_eq!(met.found_by_a_worker(&["newer é"]), [r#"{"position":1}"#]);
+}
+
+fn exported(met: &Met) {
+    const READ_OFFSETS: &str = include_str!("support/java/ReadOffsets.java");
+    let only = [
+        "--connector",
+        "moved",
+        "--connector",
+        "tx",
+        "--connector",
+        "newer é",
+    ];
+    let export = [
+        "export",
+        "--to",
+        "back.offsets",
+        "--rename",
+        "newer é=new",
+        "-o",
+        "json",
+    ];
+    let done = met.run(&[&export[..], &only].concat()).success().json();
+    assert_eq!(
+        (&done["positions"], &done["state"]),
+        (&json!(3), &json!("written"))
+    );
+    let path = met.world.path("back.offsets").display().to_string();
+    let loaded = java::run(READ_OFFSETS, &[&path], b"").success().text();
+    assert_eq!(
+        loaded.lines().count(),
+        4,
+        "the standalone worker's own store has all three: {loaded}"
+    );
+    met.file("expected.offsets", &[("moved", 29), ("tx", 8), ("new", 1)]);
+    _ = met
+        .world
+        .run([
+            "offsets",
+            "diff",
+            "file:back.offsets",
+            "file:expected.offsets",
+        ])
+        .success();
+}
+
+#[test]
+fn a_question_can_be_answered_and_interrupted_and_a_topic_must_be_there_and_compacted() {
+    require_kafka!();
+    let met = Met::new("offsets-asked");
+    met.file("o.offsets", &[("a", 1)]);
+    let none = met.seed("o.offsets", &["--yes"]).code(1);
+    assert!(
+        none.stderr
+            .contains("offset topic offsets-asked does not exist"),
+        "{}",
+        none.stderr
+    );
+    assert!(
+        none.stderr.contains("connectctl topics create"),
+        "{}",
+        none.stderr
+    );
+    _ = met.run(&["show"]).code(1);
+    let before = met.run(&["where", "a", "--offsets", "o.offsets"]).success();
+    assert!(
+        before.stdout.contains("has no position of it"),
+        "{}",
+        before.stdout
+    );
+    _ = met
+        .world
+        .run(["topics", "create", "--worker-config", "d.properties"])
+        .success();
+    let empty = met.run(&["export", "--to", "x.offsets"]).code(1);
+    assert!(
+        empty.stderr.contains("holds no position"),
+        "{}",
+        empty.stderr
+    );
+
+    let typed = [
+        "offsets",
+        "seed",
+        "o.offsets",
+        "--source-stopped",
+        "--worker-config",
+        "d.properties",
+    ];
+    let ask = |answer| met.world.run_pty(typed, &[("Apply this plan?", answer)]);
+    let said = ask("n").code(5);
+    assert!(said.stdout.contains("the answer was no"), "{}", said.stdout);
+    let said = ask("\u{3}").code(130);
+    assert!(
+        said.stdout.contains("interrupted: nothing was written"),
+        "{}",
+        said.stdout
+    );
+    assert_eq!(met.run(&["show", "-o", "name"]).success().stdout, "");
+    _ = ask("y").success();
+    assert_eq!(met.run(&["show", "-o", "name"]).success().stdout, "a\n");
+
+    let not_connect = format!("http://{}", kafka::shared().bootstrap());
+    _ = met
+        .world
+        .run(["offsets", "show", "--url", &not_connect, "--timeout", "5s"])
+        .code(1);
+    deleting();
+}
+
+/// Offsets do not last in a topic that deletes.
+fn deleting() {
+    let other = Met::new("offsets-deleting");
+    other.file("o.offsets", &[("a", 1)]);
+    live_topics::make("offsets-deleting", 25, "delete");
+    let refused = other.seed("o.offsets", &["--yes"]).code(5);
+    assert!(refused.stderr.contains("P4"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("topics repair"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_changed_since_it_was_read_stops_the_writing_before_the_first_offset() {
+    require_kafka!();
+    let met = Met::new("offsets-changed");
+    met.file("o.offsets", &[("a", 1)]);
+    let bootstrap = vec![kafka::shared().bootstrap()];
+    tokio::task::spawn_blocking(|| live_topics::make("offsets-changed", 25, "compact"))
+        .await
+        .expect("the topic is made");
+    let settings = ClientSettings::plaintext(bootstrap, PATIENCE);
+    let cluster = Cluster::connect(settings)
+        .await
+        .expect("the broker is there");
+    let record = SeedRecord {
+        connector: "a".to_owned(),
+        key: key("a").into(),
+        value: Some("{}".into()),
+        partition: None,
+    };
+    let watched = WatchedFile {
+        path: met.world.path("o.offsets"),
+        sha256: "of another content".to_owned(),
+    };
+    let backup = met.world.path("backup");
+    let seeding = Seeding {
+        cluster: &cluster,
+        topic: &met.topic,
+        records: &[record],
+        stored: &BTreeMap::new(),
+        backup: &backup,
+        file: Some(&watched),
+    };
+    let error = offset_store::write(&seeding, |_| {})
+        .await
+        .expect_err("the file is another");
+    assert!(
+        error.to_string().contains("the offset topic is untouched"),
+        "{error}"
+    );
+    assert!(!error.is_verification());
+    let read = offset_store::read_topic(&cluster, &met.topic)
+        .await
+        .expect("readable");
+    assert!(read.expect("the topic exists").stored.is_empty());
+    let gone = offset_store::read_topic(&cluster, "offsets-never-made").await;
+    assert_eq!(gone.expect("an answer"), None);
+}
