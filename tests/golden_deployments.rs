@@ -9,10 +9,10 @@ use connectctl::model::offset_file::OffsetEntry;
 use connectctl::model::properties::{Document, Properties};
 use connectctl::plan::findings::{CATALOGUE, Listing, table};
 use connectctl::plan::{
-    Broker, Choices, ConnectGroup, Connector, Deployment, Elsewhere, Observed, ObservedTopic,
-    OffsetsFile, OffsetsInput, Origin, PartitionPosition, Plan, Rename, ReplicationFactor,
-    RunningConnector, RunningWorker, SinkGroup, StoredConnector, StoredOffset, TopicRefusal,
-    Verification, WorkerFile, make, render,
+    Broker, Choices, ConnectGroup, Connector, DamagedOffsets, Deployment, Elsewhere, Observed,
+    ObservedTopic, OffsetsFile, OffsetsInput, Origin, PartitionPosition, Plan, Rename,
+    ReplicationFactor, RunningConnector, RunningWorker, SinkGroup, StoredConnector, StoredOffset,
+    TopicRefusal, Verification, WorkerFile, make, render,
 };
 use connectctl::protocol::partitioner::partition_of;
 use serde::Deserialize;
@@ -48,7 +48,7 @@ struct Case {
     register_on: Vec<String>,
     /// `--verify control` instead of `none`.
     control: bool,
-    /// `missing` or `empty`; otherwise `offsets.txt` tells the entries.
+    /// `missing`, `empty` or `damaged`; otherwise `offsets.txt` tells the entries.
     offsets: Option<String>,
     age_ms: Option<u64>,
     offline: bool,
@@ -74,6 +74,7 @@ struct Cluster {
     create_refused: BTreeMap<String, String>,
     source_answers: Option<Vec<String>>,
     source_rest_gone: bool,
+    handed_over: BTreeSet<String>,
 }
 
 impl Default for Cluster {
@@ -94,6 +95,7 @@ impl Default for Cluster {
             create_refused: BTreeMap::new(),
             source_answers: None,
             source_rest_gone: true,
+            handed_over: BTreeSet::new(),
         }
     }
 }
@@ -226,6 +228,15 @@ fn offsets(folder: &Path, case: &Case) -> OffsetsInput {
     });
     match case.offsets.as_deref() {
         Some("missing") => OffsetsInput::Missing(path),
+        Some("damaged") => OffsetsInput::Damaged(DamagedOffsets {
+            path,
+            sha256: "2".repeat(64),
+            length: 99,
+            age_ms: case.age_ms,
+            why: "/var/lib/connect.offsets: not a complete offsets file: truncated at byte 99"
+                .to_owned(),
+            remedy: "use a backup".to_owned(),
+        }),
         other => OffsetsInput::File(OffsetsFile {
             path,
             sha256: "1".repeat(64),
@@ -343,6 +354,7 @@ fn observed(cluster: &Cluster) -> Observed {
         source_answers: cluster.source_answers.clone(),
         source_rest_gone: cluster.source_rest_gone,
         source_unclear: Vec::new(),
+        handed_over: cluster.handed_over.clone(),
     }
 }
 
@@ -371,6 +383,7 @@ fn stored_connector(stored: &Stored) -> StoredConnector {
         config: stored.config.clone(),
         target: stored.state,
         has_run: stored.has_run,
+        may_have_run: stored.has_run,
         running_tasks: 0,
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Moving<'a> {
     /// Settings in which the running worker and the file differ, sorted.
     pub differing: Vec<String>,
     pub final_state: TargetState,
+    /// The topic, not the file, is the truth about it: see `ownership::mark_moved`.
+    pub moved: bool,
     /// Sink: effective consumer group before and after.
     pub old_group: Option<String>,
     pub group: Option<String>,
@@ -143,6 +145,7 @@ fn one<'a>(
         running,
         differing,
         final_state: final_state(config, running, choices),
+        moved: false,
         old_group: None,
         group: None,
     }

@@ -60,6 +60,24 @@ pub enum OffsetsInput {
     /// The file that the worker names does not exist.
     Missing(PathBuf),
     File(OffsetsFile),
+    /// Not a complete map. Nobody misses it while every connector to move is a sink.
+    Damaged(DamagedOffsets),
+}
+
+/// An offsets file that the JVM would silently take for empty.
+#[derive(Debug, Clone)]
+pub struct DamagedOffsets {
+    /// Absolute.
+    pub path: PathBuf,
+    pub sha256: String,
+    /// Bytes.
+    pub length: u64,
+    /// Milliseconds since the last modification, at reading.
+    pub age_ms: Option<u64>,
+    /// What is wrong with it, and at which byte.
+    pub why: String,
+    /// What to do about it.
+    pub remedy: String,
 }
 
 /// A strictly parsed offsets file. An empty (0-byte) file has no entries and length 0.

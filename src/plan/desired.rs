@@ -38,17 +38,19 @@ pub fn make(
     correct_kinds(&mut moving, &positions);
     connectors::find_groups(&mut moving, &source, &converted.properties);
 
+    ownership::mark_moved(&mut moving, choices, observed);
     let storage = StorageTopics::from_properties(&converted.properties)?;
     let topics = topics::plan(&storage, observed);
     let registrar = ownership::registrar(choices, observed);
     let ownership = ownership::judge(&moving, observed, registrar == Registrar::Rest);
     let [_, offset_topic, _] = &topics;
     let seeding = seed::plan(&moving, &positions, choices, observed, Some(offset_topic));
-    let to_move: Vec<&Moving<'_>> = moving
-        .iter()
-        .filter(|m| !ownership::has_moved(m, observed))
-        .collect();
+    let to_move: Vec<&Moving<'_>> = moving.iter().filter(|m| !m.moved).collect();
     let judgement = stopped::judge(deployment, choices, observed, &source, &to_move);
+    // A worker that is at work may just be writing its file, and is the better reason not to go on.
+    if judgement.at_work.is_empty() && (observed.is_some() || choices.offline) {
+        refuse_damaged_offsets(&deployment.offsets, &to_move)?;
+    }
 
     let evidence = Evidence {
         deployment,
@@ -86,7 +88,7 @@ pub fn make(
         topics,
         connectors,
         findings,
-        group_copies: group_copies(&moving, observed),
+        group_copies: group_copies(&moving, choices, observed),
         delete_groups: delete_groups(&moving, choices, observed),
         stopped: judgement.stopped,
         ownership,
@@ -99,6 +101,7 @@ pub fn make(
             brokers: o.brokers.len(),
         }),
         seed: seeding.records,
+        delete_offsets: seeding.of_old_names,
     })
 }
 
@@ -113,6 +116,28 @@ fn correct_kinds(moving: &mut [Moving<'_>], positions: &Positions) {
         {
             connector.kind = ConnectorKind::Unknown;
         }
+    }
+}
+
+/// Nothing tells what a damaged file had: it stops every connector that is not a sink for certain.
+fn refuse_damaged_offsets(
+    offsets: &OffsetsInput,
+    to_move: &[&Moving<'_>],
+) -> Result<(), PlanError> {
+    let OffsetsInput::Damaged(file) = offsets else {
+        return Ok(());
+    };
+    let is_sink = |m: &&&Moving<'_>| {
+        m.kind == ConnectorKind::Sink
+            && (kinds::is_certain(&m.class) || m.running.is_some_and(|r| r.kind == "sink"))
+    };
+    match to_move.iter().find(|m| !is_sink(m)) {
+        None => Ok(()),
+        Some(connector) => Err(PlanError::OffsetsDamaged {
+            why: file.why.clone(),
+            remedy: file.remedy.clone(),
+            connector: connector.name.clone(),
+        }),
     }
 }
 
@@ -149,7 +174,7 @@ fn one(
         group: connector.group.clone(),
         old_group: connector.old_group.clone(),
         positions,
-        already_moved: ownership::has_moved(connector, observed),
+        already_moved: connector.moved,
         final_state: connector.final_state,
         registration: ownership::registration(connector, observed, registrar),
         cannot_move: Vec::new(),
@@ -178,24 +203,32 @@ fn holds_secrets(settings: &Properties) -> bool {
         .any(|(key, value)| secrets::shown(key, value) != value.as_str())
 }
 
-/// Positions of renamed sinks that the new group lacks. What it has already was copied by an earlier run, or committed
-/// by the connector since.
-fn group_copies(moving: &[Moving<'_>], observed: Option<&Observed>) -> Vec<GroupCopy> {
+/// Positions of renamed sinks that the new group lacks, or has otherwise and `--overwrite-offsets` replaces.
+fn group_copies(
+    moving: &[Moving<'_>],
+    choices: &Choices,
+    observed: Option<&Observed>,
+) -> Vec<GroupCopy> {
     let Some(observed) = observed else {
         return Vec::new();
     };
     let renamed = moving.iter().filter(|m| m.old_group != m.group);
     renamed
-        .filter(|m| !ownership::has_moved(m, Some(observed)))
+        .filter(|m| !m.moved)
         .filter_map(|m| {
             let (from, to) = (m.old_group.clone()?, m.group.clone()?);
             let has = observed.sink_groups.get(&to);
+            let overwrites = ownership::may_overwrite(m, choices, Some(observed));
+            let lacks = |at: &(String, i32), wanted: i64| {
+                let held = has.and_then(|g| g.positions.get(at));
+                held.is_none_or(|held| overwrites && held.committed != wanted)
+            };
             let positions: BTreeMap<(String, i32), i64> = observed
                 .sink_groups
                 .get(&from)?
                 .positions
                 .iter()
-                .filter(|(at, _)| has.is_none_or(|g| !g.positions.contains_key(*at)))
+                .filter(|(at, position)| lacks(at, position.committed))
                 .map(|(at, position)| (at.clone(), position.committed))
                 .collect();
             let connector = m.name.clone();
@@ -217,10 +250,14 @@ fn delete_groups(
     if !choices.delete_old {
         return Vec::new();
     }
-    let old = moving.iter().filter(|m| m.old_group != m.group);
+    let old = moving
+        .iter()
+        .filter(|m| m.old_group != m.group && !ownership::is_old_name_alive(m, moving, observed));
+    let in_use = |group: &String| moving.iter().any(|m| m.group.as_ref() == Some(group));
     let mut groups: Vec<String> = old
         .filter_map(|m| m.old_group.clone())
         .filter(|group| observed.is_some_and(|o| o.sink_groups.contains_key(group)))
+        .filter(|group| !in_use(group))
         .collect();
     groups.sort();
     groups.dedup();
@@ -236,7 +273,7 @@ fn reasons_in_file_order(mut reasons: Vec<Reason>) -> Vec<Reason> {
 /// `OffsetsInput::Declined` or a file that is not there leave every source without a position.
 pub(crate) fn has_no_positions(offsets: &OffsetsInput) -> bool {
     match offsets {
-        OffsetsInput::Declined | OffsetsInput::Missing(_) => true,
+        OffsetsInput::Declined | OffsetsInput::Missing(_) | OffsetsInput::Damaged(_) => true,
         OffsetsInput::File(file) => file.length == 0,
     }
 }

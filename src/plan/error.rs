@@ -56,6 +56,14 @@ pub enum PlanError {
     SetRefused { key: String, why: &'static str },
     #[error("--replication-factor {given}: must be auto, -1 or at least 1")]
     ReplicationFactor { given: i16 },
+    #[error("{why}")]
+    OffsetsDamaged {
+        /// With the path.
+        why: String,
+        remedy: String,
+        /// The first connector that may need it.
+        connector: String,
+    },
     #[error("the generated worker file is not valid")]
     Worker(#[from] crate::model::worker_config::WorkerConfigError),
 }
@@ -82,6 +90,9 @@ impl PlanError {
             Self::RenameRefused { .. } => "choose another new name".into(),
             Self::SetRefused { .. } => "leave that --set away".into(),
             Self::ReplicationFactor { .. } => "use --replication-factor auto".into(),
+            Self::OffsetsDamaged { remedy, connector, .. } => format!(
+                "{remedy}; if {connector} has no position there, or positions may be given up: --no-offsets"
+            ),
             Self::Worker(_) => "correct the setting in the worker file, or override it with --set KEY=VALUE".into(),
         })
     }

@@ -36,8 +36,8 @@ mod worker_file;
 pub use choices::{Choices, Rename, ReplicationFactor, Verification};
 pub use connectors::consumer_group;
 pub use deployment::{
-    Connector, Deployment, OffsetsFile, OffsetsInput, Origin, RunningConnector, RunningWorker,
-    WorkerFile,
+    Connector, DamagedOffsets, Deployment, OffsetsFile, OffsetsInput, Origin, RunningConnector,
+    RunningWorker, WorkerFile,
 };
 pub use desired::make;
 pub use error::PlanError;

@@ -1,6 +1,6 @@
 //! What the target cluster looked like when it was read. Compared with a second reading after the yes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use indexmap::IndexMap;
@@ -41,6 +41,9 @@ pub struct Observed {
     pub source_rest_gone: bool,
     /// Why a listener that was tried tells nothing: it wants another user, or cannot be reached from here.
     pub source_unclear: Vec<String>,
+    /// Connectors that an earlier run handed over to this cluster and Connect group, as the report in the output folder
+    /// says: what became of them since is not a foreigner's doing.
+    pub handed_over: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -84,8 +87,10 @@ pub struct ConnectGroup {
 pub struct StoredConnector {
     pub config: IndexMap<String, Option<String>>,
     pub target: TargetState,
-    /// True when a target-state or task record shows that it has been anything but STOPPED since its registration.
+    /// True when a target-state or task record shows that it has been anything but STOPPED since it got this configuration.
     pub has_run: bool,
+    /// True when it may have run before it got this configuration.
+    pub may_have_run: bool,
     /// Tasks whose last record in the status topic says RUNNING; 0 when the topic does not exist.
     pub running_tasks: usize,
 }

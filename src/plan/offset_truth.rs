@@ -286,6 +286,7 @@ mod tests {
                 config: IndexMap::new(),
                 target,
                 has_run,
+                may_have_run: has_run,
                 running_tasks: 0,
             }),
         }

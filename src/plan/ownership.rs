@@ -10,6 +10,29 @@ use crate::plan::{
     Choices, Observed, Ownership, Registrar, Registration, StoredConnector, Verification,
 };
 
+/// Says of every connector whether the topic, not the file, is the truth about it.
+pub(super) fn mark_moved(
+    moving: &mut [Moving<'_>],
+    choices: &Choices,
+    observed: Option<&Observed>,
+) {
+    for connector in moving {
+        connector.moved = has_moved(connector, choices, observed);
+    }
+}
+
+/// It has left STOPPED since it got this configuration; or an earlier run handed it over, and it was given another one since.
+///
+/// `--overwrite-offsets` takes that back while nothing of it can be running.
+fn has_moved(connector: &Moving<'_>, choices: &Choices, observed: Option<&Observed>) -> bool {
+    let (Some(stored), Some(observed)) = (stored(connector, observed), observed) else {
+        return false;
+    };
+    let handed_over = observed.handed_over.contains(&connector.name) && stored.may_have_run;
+    let has_run = handed_over || stored.has_run && is_equal(connector, stored);
+    has_run && !may_overwrite(connector, choices, Some(observed))
+}
+
 /// Returns whose the config topic is, and says what shows it when it is somebody else's.
 pub(super) fn judge(
     moving: &[Moving<'_>],
@@ -21,10 +44,15 @@ pub(super) fn judge(
     };
     let names: HashMap<&str, &Moving<'_>> = moving.iter().map(|m| (m.name.as_str(), m)).collect();
     let mut others = Vec::new();
+    // What moved into a cluster long ago does not mind who came after it.
+    let all_handed_over = moving
+        .iter()
+        .all(|m| m.moved && observed.handed_over.contains(&m.name));
     for (name, stored) in &observed.stored_connectors {
         match names.get(name.as_str()) {
+            _ if all_handed_over => {}
             None => others.push(format!("connector {name} is not in this plan")),
-            Some(connector) if !is_equal(connector, stored) => {
+            Some(connector) if !connector.moved && !is_equal(connector, stored) => {
                 others.push(format!(
                     "connector {name} is there with another configuration ({})",
                     differing(connector, &stored.config)
@@ -94,9 +122,25 @@ pub(super) fn stored<'a>(
     observed?.stored_connectors.get(&connector.name)
 }
 
-/// Returns whether the topic, not the file, is the truth about a connector: it has left STOPPED since it was registered.
-pub(super) fn has_moved(connector: &Moving<'_>, observed: Option<&Observed>) -> bool {
-    stored(connector, observed).is_some_and(|s| s.has_run && is_equal(connector, s))
+/// Returns whether `--overwrite-offsets` holds for a connector: it is absent, or nothing of it can be running.
+pub(super) fn may_overwrite(
+    connector: &Moving<'_>,
+    choices: &Choices,
+    observed: Option<&Observed>,
+) -> bool {
+    choices.overwrite_offsets && stored(connector, observed).is_none_or(StoredConnector::is_at_rest)
+}
+
+/// Returns whether the target cluster has a connector of its own under a renamed connector's old name.
+pub(super) fn is_old_name_alive(
+    connector: &Moving<'_>,
+    moving: &[Moving<'_>],
+    observed: Option<&Observed>,
+) -> bool {
+    let old = &connector.old_name;
+    *old != connector.name
+        && moving.iter().all(|m| m.name != *old)
+        && observed.is_some_and(|o| o.stored_connectors.contains_key(old))
 }
 
 /// Returns what registering the connector takes.
@@ -134,11 +178,16 @@ pub fn is_same_config(
             .all(is_stored)
 }
 
-fn differing(connector: &Moving<'_>, stored: &IndexMap<String, Option<String>>) -> String {
+/// Returns the settings in which the plan and the config topic differ, sorted; empty: none.
+pub(super) fn differing(
+    connector: &Moving<'_>,
+    stored: &IndexMap<String, Option<String>>,
+) -> String {
     let mut keys: Vec<&str> = connector
         .config
         .iter()
         .filter(|(key, value)| stored.get(*key).and_then(Option::as_ref) != Some(value))
+        .filter(|(key, _)| stored.contains_key("name") || *key != "name")
         .map(|(key, _)| key.as_str())
         .chain(
             stored

@@ -209,7 +209,9 @@ pub(super) fn of_plan(
 ) -> Positions {
     let mut sorted = match offsets {
         OffsetsInput::File(file) => sort(&file.entries, renames),
-        OffsetsInput::Declined | OffsetsInput::Missing(_) => Sorted::default(),
+        OffsetsInput::Declined | OffsetsInput::Missing(_) | OffsetsInput::Damaged(_) => {
+            Sorted::default()
+        }
     };
     let of = moving
         .iter()
@@ -236,6 +238,14 @@ pub(super) fn summary(deployment: &Deployment, positions: &Positions) -> Offsets
     match &deployment.offsets {
         OffsetsInput::Declined => {}
         OffsetsInput::Missing(path) => summary.path = Some(path.clone()),
+        OffsetsInput::Damaged(file) => {
+            summary.path = Some(file.path.clone());
+            summary.exists = true;
+            summary.damaged = true;
+            summary.sha256 = Some(file.sha256.clone());
+            summary.length = file.length;
+            summary.age_ms = file.age_ms;
+        }
         OffsetsInput::File(file) => {
             summary.path = Some(file.path.clone());
             summary.exists = true;

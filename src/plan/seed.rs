@@ -7,16 +7,13 @@ use bytes::Bytes;
 use crate::model::offset_key::OffsetKey;
 use crate::plan::connectors::Moving;
 use crate::plan::positions::{Examples, Position, Positions};
-use crate::plan::{
-    Choices, Observed, SeedRecord, StoredConnector, StoredOffset, TopicPlan, ownership,
-};
+use crate::plan::{Choices, Observed, SeedRecord, StoredOffset, TopicPlan, ownership};
 use crate::protocol::partitioner;
 
 /// A connector whose positions the topic is to hold.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
     pub name: &'a str,
-    pub old_name: &'a str,
     pub positions: &'a [Position],
     /// A sink has no positions here, whatever the topic says under its name.
     pub is_source: bool,
@@ -24,8 +21,6 @@ pub(super) struct Wanted<'a> {
     pub moved: bool,
     /// What only the topic has is ended.
     pub overwrite: bool,
-    /// What the topic has under the old name is ended.
-    pub delete_old: bool,
 }
 
 /// The records to produce, and per connector what was compared.
@@ -34,6 +29,8 @@ pub(super) struct Seeding {
     pub records: Vec<SeedRecord>,
     /// Every record of the file for connectors that have not moved, `records` of the file included.
     pub expected: Vec<SeedRecord>,
+    /// Tombstones of what the topic holds under old names (`--delete-old`); for after the verification.
+    pub of_old_names: Vec<SeedRecord>,
     /// By index of the connector.
     pub of: Vec<Compared>,
 }
@@ -44,8 +41,6 @@ pub(super) struct Compared {
     /// The topic is the truth: nothing is produced, differences are information.
     pub moved: bool,
     pub to_seed: usize,
-    /// Records of old keys that `--delete-old` ends.
-    pub tombstones: usize,
     /// Positions that the file says are reset and that the topic does not hold.
     pub resets: usize,
     /// Keys for which the topic holds another value.
@@ -69,24 +64,18 @@ pub(super) fn plan(
     let wanted: Vec<Wanted<'_>> = moving
         .iter()
         .zip(&positions.of)
-        .map(|(connector, of)| {
-            let at_rest =
-                ownership::stored(connector, observed).is_none_or(StoredConnector::is_at_rest);
-            let overwrites = choices.overwrite_offsets && at_rest;
-            Wanted {
-                name: &connector.name,
-                old_name: &connector.old_name,
-                positions: &of.positions,
-                is_source: connector.is_source(),
-                moved: ownership::has_moved(connector, observed) && !overwrites,
-                overwrite: choices.overwrite_offsets,
-                delete_old: choices.delete_old,
-            }
+        .map(|(connector, of)| Wanted {
+            name: &connector.name,
+            positions: &of.positions,
+            is_source: connector.is_source(),
+            moved: connector.moved,
+            overwrite: choices.overwrite_offsets,
         })
         .collect();
     let empty = BTreeMap::new();
     let stored = observed.map_or(&empty, |o| &o.stored_offsets);
-    let mut seeding = compare(&wanted, stored, partitions(observed, offset_topic));
+    let partitions = partitions(observed, offset_topic);
+    let mut seeding = compare(&wanted, stored, partitions);
     let staying = wanted.iter().filter(|connector| !connector.moved);
     seeding.expected = staying
         .flat_map(|connector| {
@@ -98,7 +87,43 @@ pub(super) fn plan(
             })
         })
         .collect();
+    if choices.delete_old {
+        seeding.of_old_names = of_old_names(moving, observed, stored, partitions);
+    }
     seeding
+}
+
+/// Returns tombstones for what the topic holds under names that the plan gives up.
+fn of_old_names(
+    moving: &[Moving<'_>],
+    observed: Option<&Observed>,
+    stored: &BTreeMap<Bytes, StoredOffset>,
+    partitions: Option<i32>,
+) -> Vec<SeedRecord> {
+    let new: HashSet<&str> = moving.iter().map(|m| m.name.as_str()).collect();
+    let given_up: HashSet<&str> = moving
+        .iter()
+        .filter(|m| !ownership::is_old_name_alive(m, moving, observed))
+        .map(|m| m.old_name.as_str())
+        .filter(|old| !new.contains(old))
+        .collect();
+    let live = stored.iter().filter(|(_, held)| held.value.is_some());
+    live.filter_map(|(raw, _)| {
+        let key = OffsetKey::parse(raw).ok()?;
+        let ended = given_up.contains(key.connector());
+        let partition = partitions.map(|p| partitioner::partition_of(raw, p));
+        ended.then(|| tombstone(&key, raw, partition))
+    })
+    .collect()
+}
+
+fn tombstone(key: &OffsetKey, raw: &Bytes, partition: Option<i32>) -> SeedRecord {
+    SeedRecord {
+        connector: key.connector().to_owned(),
+        key: raw.clone(),
+        value: None,
+        partition,
+    }
 }
 
 /// Returns what is left to produce: everything that the topic does not hold already, byte for byte.
@@ -170,7 +195,7 @@ fn in_file(
 }
 
 /// Looks at what the topic holds and the file does not: keys of an earlier life of a connector, which would be merged
-/// with the seeded ones, and keys of a renamed connector's old name.
+/// with the seeded ones.
 fn only_in_topic(
     wanted: &[Wanted<'_>],
     stored: &BTreeMap<Bytes, StoredOffset>,
@@ -181,8 +206,7 @@ fn only_in_topic(
         .iter()
         .flat_map(|connector| connector.positions.iter().map(|p| &p.key))
         .collect();
-    let new: HashMap<&str, usize> = named(wanted, |w| w.name);
-    let old: HashMap<&str, usize> = named(wanted, |w| w.old_name);
+    let new: HashMap<&str, usize> = wanted.iter().map(|w| w.name).zip(0..).collect();
     for (raw, held) in stored {
         // Of a key in two partitions a worker may take the other record, which need not be a tombstone.
         let is_gone = held.value.is_none() && held.elsewhere.is_empty();
@@ -192,39 +216,18 @@ fn only_in_topic(
         let Ok(key) = OffsetKey::parse(raw) else {
             continue;
         };
-        let partition = partitions.map(|p| partitioner::partition_of(raw, p));
-        let (at, ends) = if let Some(&at) = new.get(key.connector()) {
-            if !wanted[at].is_source {
-                continue;
-            }
-            let compared = &mut seeding.of[at];
-            compared.place(raw, held, partition);
-            compared.extra.add(|| shown(raw));
-            (at, wanted[at].overwrite)
-        } else if let Some(&at) = old.get(key.connector()) {
-            seeding.of[at].tombstones += usize::from(wanted[at].delete_old);
-            (at, wanted[at].delete_old)
-        } else {
+        let Some(&at) = new.get(key.connector()).filter(|at| wanted[**at].is_source) else {
             continue;
         };
-        if ends && held.value.is_some() && !seeding.of[at].moved {
-            seeding.of[at].to_seed += 1;
-            seeding.records.push(SeedRecord {
-                connector: key.connector().to_owned(),
-                key: raw.clone(),
-                value: None,
-                partition,
-            });
+        let partition = partitions.map(|p| partitioner::partition_of(raw, p));
+        let compared = &mut seeding.of[at];
+        compared.place(raw, held, partition);
+        compared.extra.add(|| shown(raw));
+        if wanted[at].overwrite && held.value.is_some() && !compared.moved {
+            compared.to_seed += 1;
+            seeding.records.push(tombstone(&key, raw, partition));
         }
     }
-}
-
-fn named<'a>(
-    wanted: &[Wanted<'a>],
-    name: impl Fn(&Wanted<'a>) -> &'a str,
-) -> HashMap<&'a str, usize> {
-    let names = wanted.iter().enumerate();
-    names.map(|(at, w)| (name(w), at)).collect()
 }
 
 impl Compared {

@@ -31,7 +31,9 @@ pub struct Plan {
     pub offsets: OffsetsSummary,
     /// Committed positions of renamed sinks that follow the new name.
     pub group_copies: Vec<GroupCopy>,
-    /// Old consumer groups of renamed sinks to delete (`--delete-old`).
+    /// Tombstones of the positions under old names (`--delete-old`), after the verification.
+    pub delete_offsets: Vec<SeedRecord>,
+    /// Old consumer groups of renamed sinks to delete (`--delete-old`), after the verification.
     pub delete_groups: Vec<String>,
     /// Every offset that a worker must find for connectors that have not moved yet, seeded ones included.
     pub positions: Vec<SeedRecord>,
@@ -108,6 +110,9 @@ impl Plan {
             steps.push(Step::Control(self.group_id.clone()));
         }
         steps.extend(self.registration_steps());
+        if !self.delete_offsets.is_empty() {
+            steps.push(Step::DeleteOffsets(self.delete_offsets.len()));
+        }
         steps.extend(self.delete_groups.iter().cloned().map(Step::DeleteGroup));
         steps
     }
@@ -115,6 +120,11 @@ impl Plan {
     /// Returns whether an embedded worker has something to register or a state to set.
     pub fn is_verified_by_control(&self) -> bool {
         self.registrar == Registrar::Control && self.registration_steps().next().is_some()
+    }
+
+    /// Returns whether something is deleted once everything is verified.
+    pub fn deletes(&self) -> bool {
+        !self.delete_offsets.is_empty() || !self.delete_groups.is_empty()
     }
 
     fn registration_steps(&self) -> impl Iterator<Item = Step> {
@@ -154,6 +164,8 @@ pub enum Step {
     /// Stopped, then given the plan's configuration.
     Update(String),
     SetState(String, TargetState),
+    /// Number of records under old names.
+    DeleteOffsets(usize),
     DeleteGroup(String),
 }
 
@@ -176,7 +188,12 @@ impl fmt::Display for Step {
             Self::SetState(name, TargetState::Started) => write!(f, "resume connector {name}"),
             Self::SetState(name, TargetState::Paused) => write!(f, "pause connector {name}"),
             Self::SetState(name, TargetState::Stopped) => write!(f, "stop connector {name}"),
-            Self::DeleteGroup(name) => write!(f, "delete group {name}"),
+            Self::DeleteOffsets(records) => write!(
+                f,
+                "delete {records} offset{} of old names, once all is verified",
+                if *records == 1 { "" } else { "s" }
+            ),
+            Self::DeleteGroup(name) => write!(f, "delete group {name}, once all is verified"),
         }
     }
 }
@@ -210,6 +227,8 @@ pub struct OffsetsSummary {
     /// `None`: positions were declined (`--no-offsets`) or the worker file names none.
     pub path: Option<PathBuf>,
     pub exists: bool,
+    /// Not a complete map: what it had is not known.
+    pub damaged: bool,
     pub sha256: Option<String>,
     /// Bytes.
     pub length: u64,

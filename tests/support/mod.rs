@@ -10,7 +10,11 @@
 //! * [`generated`]: inputs by the thousand, the same at every run.
 //! * [`hex`]: bytes as text.
 //! * [`random`]: numbers for generated cases, the same at every run.
+//! * [`moving`]: a file source and a file sink on their way, for tests of `migrate`.
+//! * [`proxy`]: a way to a broker that can be held at a chosen request, or cut.
 //! * [`rest`]: blocking JSON over HTTP.
+//! * [`run`]: a run of `connectctl` that something happens to from outside.
+//! * [`small`]: the smallest deployment, which nobody runs.
 //! * [`world`]: a temporary folder in which `connectctl` is run.
 //!
 //! Usable from `examples/*.rs` and `benches/*.rs` with
@@ -36,9 +40,13 @@ pub mod java;
 pub mod jvm;
 pub mod kafka;
 pub mod maven;
+pub mod moving;
 pub mod ports;
+pub mod proxy;
 pub mod random;
 pub mod rest;
+pub mod run;
+pub mod small;
 pub mod wait;
 pub mod watchdog;
 pub mod world;

@@ -54,6 +54,34 @@ impl Ran {
     }
 }
 
+/// What a user does when a prompt is shown.
+pub struct Reply<'a> {
+    prompt: &'a str,
+    before: Box<dyn FnOnce() + 'a>,
+    answer: &'a str,
+}
+
+impl<'a> Reply<'a> {
+    pub fn new(prompt: &'a str, answer: &'a str) -> Self {
+        Self::after(prompt, || {}, answer)
+    }
+
+    /// Something happens before the answer is typed.
+    pub fn after(prompt: &'a str, before: impl FnOnce() + 'a, answer: &'a str) -> Self {
+        Self {
+            prompt,
+            before: Box::new(before),
+            answer,
+        }
+    }
+}
+
+impl std::fmt::Debug for Reply<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} -> {:?}", self.prompt, self.answer)
+    }
+}
+
 impl Default for World {
     fn default() -> Self {
         Self::new()
@@ -127,6 +155,19 @@ impl World {
         arguments: impl IntoIterator<Item = A>,
         dialogue: &[(&str, &str)],
     ) -> Ran {
+        let replies = dialogue
+            .iter()
+            .map(|&(prompt, answer)| Reply::new(prompt, answer));
+        self.converse(arguments, replies.collect())
+    }
+
+    /// As [`World::run_pty`], and something may happen between a prompt and its answer.
+    #[track_caller]
+    pub fn converse<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        replies: Vec<Reply<'_>>,
+    ) -> Ran {
         let mut line = shell_quoted(binary::connectctl().as_os_str());
         for argument in arguments {
             line = format!("{line} {}", shell_quoted(argument.as_ref()));
@@ -143,7 +184,7 @@ impl World {
             .stderr(Stdio::null());
         self.clean(&mut command);
         command.env("TERM", "xterm").env("SHELL", "/bin/sh");
-        converse(command, dialogue)
+        converse(command, replies)
     }
 
     fn clean(&self, command: &mut Command) {
@@ -183,7 +224,7 @@ fn shell_quoted(argument: &OsStr) -> String {
 
 /// Answers each prompt when it is shown, and collects everything until the program ends.
 #[track_caller]
-fn converse(mut command: Command, dialogue: &[(&str, &str)]) -> Ran {
+fn converse(mut command: Command, replies: Vec<Reply<'_>>) -> Ran {
     let mut child = command.spawn().expect("script(1) of util-linux starts");
     watchdog::kill_at_end(child.id());
     let mut input = child.stdin.take().expect("stdin is piped");
@@ -200,21 +241,24 @@ fn converse(mut command: Command, dialogue: &[(&str, &str)]) -> Ran {
     let mut screen = Vec::new();
     let mut from = 0;
     let deadline = Instant::now() + Duration::from_secs(120);
-    for (prompt, answer) in dialogue {
-        loop {
-            let text = String::from_utf8_lossy(&screen[from..]).into_owned();
-            if text.contains(prompt) {
-                break;
+    for reply in replies {
+        let prompt = reply.prompt.as_bytes();
+        from += loop {
+            let shown_at = screen[from..]
+                .windows(prompt.len())
+                .position(|window| window == prompt);
+            if let Some(at) = shown_at {
+                break at + prompt.len();
             }
             let Ok(more) = shown.recv_timeout(deadline - Instant::now()) else {
                 let _ended = child.kill();
-                panic!("{prompt:?} was not shown: {text}");
+                panic!("{reply:?}: {}", String::from_utf8_lossy(&screen[from..]));
             };
             screen.extend(more);
-        }
-        from = screen.len();
+        };
+        (reply.before)();
         input
-            .write_all(answer.as_bytes())
+            .write_all(reply.answer.as_bytes())
             .expect("the terminal takes input");
         input.flush().expect("the terminal takes input");
     }

@@ -2,7 +2,7 @@
 
 use super::look::Look;
 use super::read::Role;
-use crate::plan::Plan;
+use crate::plan::{Ownership, Plan, SeedRecord, Step, TopicPlan, TopicState};
 
 /// Returns one line per difference that the user must see before saying yes; empty: the yes still stands.
 ///
@@ -32,6 +32,10 @@ pub(super) fn between(before: &Look, after: &Look) -> Vec<String> {
     differ("the storage topics", old.topics == new.topics);
     differ("the offsets to seed", old.seed == new.seed);
     differ(
+        "the offsets to delete",
+        old.delete_offsets == new.delete_offsets,
+    );
+    differ(
         "the consumer groups to copy",
         old.group_copies == new.group_copies,
     );
@@ -47,6 +51,54 @@ pub(super) fn between(before: &Look, after: &Look) -> Vec<String> {
     differ("the Kafka cluster", old.cluster == new.cluster);
     differ("the findings", findings(old) == findings(new));
     changes
+}
+
+/// Returns whether the second plan asks for nothing that the first did not, on the same grounds.
+///
+/// That is what `--yes` stands for: someone else may have done a part meanwhile, such as the same command in another shell.
+pub(super) fn is_within(before: &Look, after: &Look) -> bool {
+    let (old, new) = (&before.plan, &after.plan);
+    let same_grounds = files(before, after).is_empty()
+        && is_like(old, new)
+        && old.cluster == new.cluster
+        && committed(old) == committed(new)
+        && !matches!(new.ownership, Ownership::Foreign(_) if new.ownership != old.ownership);
+    let old_findings = findings(old);
+    let old_steps = old.steps();
+    let counted = |step: &Step| matches!(step, Step::Seed(_) | Step::DeleteOffsets(_));
+    let same_topic = |topic: &TopicPlan| {
+        old.topics.iter().any(|o| {
+            let made = TopicPlan {
+                state: TopicState::Right,
+                ..o.clone()
+            };
+            *o == *topic || made == *topic
+        })
+    };
+    same_grounds
+        && findings(new).iter().all(|f| old_findings.contains(f))
+        && new
+            .steps()
+            .iter()
+            .all(|step| counted(step) || old_steps.contains(step))
+        && new
+            .files
+            .iter()
+            .map(|f| (&f.path, &f.after))
+            .eq(old.files.iter().map(|f| (&f.path, &f.after)))
+        && new.topics.iter().all(same_topic)
+        && is_subset(&new.seed, &old.seed)
+        && is_subset(&new.delete_offsets, &old.delete_offsets)
+        && new
+            .group_copies
+            .iter()
+            .all(|c| old.group_copies.contains(c))
+}
+
+/// Both are in the order of the file.
+fn is_subset(some: &[SeedRecord], all: &[SeedRecord]) -> bool {
+    let mut all = all.iter();
+    some.iter().all(|record| all.any(|other| other == record))
 }
 
 fn files(before: &Look, after: &Look) -> Vec<String> {
@@ -72,9 +124,11 @@ fn is_like(old: &Plan, new: &Plan) -> bool {
     std::mem::discriminant(&old.stopped) == std::mem::discriminant(&new.stopped)
 }
 
+/// A sink that has moved goes on committing; one that is to move must not.
 fn committed(plan: &Plan) -> Vec<(&str, &(String, i32), i64)> {
     plan.connectors
         .iter()
+        .filter(|c| !c.already_moved)
         .flat_map(|c| {
             c.positions
                 .iter()

@@ -16,7 +16,6 @@ use crate::io::apply::{self, ApplyError, Means, Target};
 use crate::io::consent::{Approved, Consent};
 use crate::io::offset_store::WatchedFile;
 use crate::plan::render;
-use crate::worker::control::Report as ControlReport;
 
 /// How often a plan may change under the user's yes before the run gives up.
 const ROUNDS: usize = 3;
@@ -42,6 +41,14 @@ pub(super) async fn run(session: &Session<'_>) -> Result<Outcome, CliError> {
         }
         for change in changed {
             session.ui.warning(&change);
+        }
+        if session.args.yes && !changes::is_within(&seen, &again) {
+            let error = anyhow!(
+                "the plan changed while it was being confirmed, and --yes stands for the first one: nothing was written"
+            );
+            return Err(CliError::new(Kind::Refused, error).hint(
+                "is the standalone worker still running, or somebody else at work? Then run the same command again",
+            ));
         }
         session.ui.note("This is the plan now:");
         seen = again;
@@ -87,7 +94,7 @@ fn refuse_blocked(seen: &Look) -> Result<(), CliError> {
 }
 
 fn nothing_to_do(session: &Session<'_>, seen: &Look) -> Result<Outcome, CliError> {
-    let promises = verdict::judge(seen, seen, None);
+    let promises = verdict::judge(&seen.plan, seen.observed.as_ref(), seen, None);
     let draft = Draft::new(seen).with_promises(promises);
     let report = Report::new(session, draft, "nothing-to-do", None, Vec::new());
     if !session.args.dry_run && !report::is_saved(session) {
@@ -135,17 +142,20 @@ async fn carry_out(
         journal: session.journal,
         interrupt: &session.interrupt,
     };
-    let applied = apply::apply(&approved, &means).await;
-    let control = applied.map_err(|error| apply_failed(session, error))?;
+    let failed = |error| apply_failed(session, error);
+    let control = apply::apply(&approved, &means).await.map_err(failed)?;
     if control.as_ref().is_some_and(|report| report.interrupted) {
         return Err(left_when_interrupted(session));
     }
-    let before = Look {
-        inputs,
-        plan: approved.into_plan(),
-        observed,
-    };
-    verify(session, &before, draft, reach, control.as_ref()).await
+    let after = look(session, &mut reach.clone())
+        .await
+        .map_err(|error| not_verified(session, error))?;
+    let promises = verdict::judge(approved.plan(), observed.as_ref(), &after, control.as_ref());
+    let broken = verdict::is_broken(&promises);
+    if !broken && approved.plan().deletes() {
+        apply::delete_old(&approved, &means).await.map_err(failed)?;
+    }
+    conclude(session, draft.with_promises(promises), broken, &after)
 }
 
 /// Ctrl-C came while the embedded worker was at work.
@@ -156,23 +166,20 @@ fn left_when_interrupted(session: &Session<'_>) -> CliError {
     runtime::interrupted()
 }
 
-async fn verify(
+/// Saves and prints the report of a run that was carried out and judged.
+fn conclude(
     session: &Session<'_>,
-    before: &Look,
     draft: Draft,
-    mut reach: Option<Reach>,
-    control: Option<&ControlReport>,
+    broken: bool,
+    after: &Look,
 ) -> Result<Outcome, CliError> {
-    let after = look(session, &mut reach).await?;
-    let promises = verdict::judge(before, &after, control);
-    let broken = verdict::is_broken(&promises);
     let outcome = if broken { "unverified" } else { "done" };
     let next = if broken {
         Vec::new()
     } else {
         next::commands(session.args, &after.plan)
     };
-    let report = Report::new(session, draft.with_promises(promises), outcome, None, next);
+    let report = Report::new(session, draft, outcome, None, next);
     let path = report.save(session)?;
     print(session, &report)?;
     session.ui.note(&format!("report: {}", path.display()));
@@ -182,6 +189,19 @@ async fn verify(
             .hint("run the same command again: it does only what is missing"));
     }
     Ok(Outcome::Done)
+}
+
+/// All steps were carried out, and the last look at what came of them failed.
+fn not_verified(session: &Session<'_>, error: CliError) -> CliError {
+    report::save_unfinished(session, "unverified", &format!("{:#}", error.error));
+    CliError {
+        kind: Kind::Unverified,
+        error: error
+            .error
+            .context("applied, but what came of it was not seen"),
+        hints: error.hints,
+    }
+    .hint("run the same command again: it does only what is missing")
 }
 
 fn print(session: &Session<'_>, report: &Report) -> Result<(), CliError> {
@@ -199,6 +219,10 @@ fn apply_failed(session: &Session<'_>, error: ApplyError) -> CliError {
     };
     report::save_unfinished(session, "failed", &error.to_string());
     let hint = error.hint();
-    with_hint(CliError::new(kind, error), hint)
-        .hint("run the same command again: it does only what is missing")
+    let again = !hint.as_ref().is_some_and(|hint| hint.contains("run "));
+    let failed = with_hint(CliError::new(kind, error), hint);
+    if again {
+        return failed.hint("run the same command again: it does only what is missing");
+    }
+    failed
 }

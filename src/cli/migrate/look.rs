@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
-use super::Session;
 use super::read::{self, Inputs};
+use super::{Session, report};
 use crate::cli::connect::{kafka_failed, rest_failed, settings_failed, with_hint};
 use crate::cli::error::{CliError, Kind};
 use crate::io::connect_rest::ConnectRest;
@@ -26,7 +26,7 @@ pub(super) struct Look {
 }
 
 /// The connections that all looks share.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Reach {
     pub(super) cluster: Cluster,
     /// The Connect cluster to register on.
@@ -49,9 +49,11 @@ pub(super) async fn look(
             none => none.insert(connect(session, &draft, &choices).await?),
         };
         let source = source_worker(session, &inputs, &draft)?;
-        let observed = observe::observe(&reach.cluster, &draft, &source)
+        let mut observed = observe::observe(&reach.cluster, &draft, &source)
             .await
             .map_err(kafka_failed)?;
+        observed.handed_over =
+            report::handed_over(session, observed.cluster_id.as_deref(), &draft.group_id);
         if let Some(rest) = &reach.rest {
             check_registrar(rest, &observed).await?;
         }
@@ -157,7 +159,9 @@ fn is_older(version: &str, than: (u32, u32)) -> bool {
 /// Inputs that do not add up are wrong usage, except where a file's contents are at fault.
 fn plan_failed(error: PlanError) -> CliError {
     let kind = match error {
-        PlanError::NoBootstrapServers { .. } | PlanError::Worker(_) => Kind::Failed,
+        PlanError::NoBootstrapServers { .. }
+        | PlanError::OffsetsDamaged { .. }
+        | PlanError::Worker(_) => Kind::Failed,
         _ => Kind::Usage,
     };
     let hint = error.hint();

@@ -8,14 +8,15 @@ use anyhow::anyhow;
 use serde::Serialize;
 
 use super::args::Migrate;
-use crate::cli::connect::{file_failed, rest_failed, store_failed};
+use crate::cli::connect::{file_failed, rest_failed};
 use crate::cli::error::{CliError, Kind};
 use crate::io::files::{self, InputFile};
 use crate::io::{offset_store, standalone};
 use crate::model::connector_config::{self, ConnectorConfig};
 use crate::model::properties::{Document, Properties};
 use crate::plan::{
-    Connector, Deployment, OffsetsFile, OffsetsInput, Origin, RunningWorker, WorkerFile,
+    Connector, DamagedOffsets, Deployment, OffsetsFile, OffsetsInput, Origin, RunningWorker,
+    WorkerFile,
 };
 
 /// Names the offsets file in a standalone worker file.
@@ -151,13 +152,13 @@ fn offsets(
         Err(error) => return Err(file_failed(error)),
     };
     files.push(read_file(Role::Offsets, &file));
-    parsed_offsets(&file).map(OffsetsInput::File)
+    Ok(parsed_offsets(&file))
 }
 
-/// An empty file has no entries: the plan decides whether that can be.
-fn parsed_offsets(file: &InputFile) -> Result<OffsetsFile, CliError> {
+/// An empty file has no entries, and a damaged one may have had some: the plan decides whether that can be.
+fn parsed_offsets(file: &InputFile) -> OffsetsInput {
     if file.bytes.is_empty() {
-        return Ok(OffsetsFile {
+        return OffsetsInput::File(OffsetsFile {
             path: file.path.clone(),
             sha256: file.sha256.clone(),
             length: 0,
@@ -166,10 +167,17 @@ fn parsed_offsets(file: &InputFile) -> Result<OffsetsFile, CliError> {
             entries: Vec::new(),
         });
     }
-    offset_store::parse(file).map_err(|error| {
-        store_failed(error)
-            .hint("if no source connector needs it, or positions may be given up: --no-offsets")
-    })
+    match offset_store::parse(file) {
+        Ok(parsed) => OffsetsInput::File(parsed),
+        Err(error) => OffsetsInput::Damaged(DamagedOffsets {
+            path: file.path.clone(),
+            sha256: file.sha256.clone(),
+            length: file.length(),
+            age_ms: file.age_ms(SystemTime::now()),
+            why: error.to_string(),
+            remedy: error.hint().unwrap_or_default(),
+        }),
+    }
 }
 
 async fn running(

@@ -1,5 +1,6 @@
 //! `report.json` and the summary on the terminal.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::PoisonError;
@@ -163,11 +164,39 @@ pub(super) fn save_unfinished(session: &Session<'_>, outcome: &'static str, erro
 
 /// Returns whether the output folder has a report of a run that ended well.
 pub(super) fn is_saved(session: &Session<'_>) -> bool {
-    let Ok(text) = std::fs::read(session.args.out.join(FILE)) else {
-        return false;
+    last(session).is_some_and(|report| ended_well(&report))
+}
+
+/// Returns the connectors that the last run found handed over to this cluster and group, or handed over itself.
+pub(super) fn handed_over(
+    session: &Session<'_>,
+    cluster_id: Option<&str>,
+    group_id: &str,
+) -> BTreeSet<String> {
+    let Some(report) = last(session) else {
+        return BTreeSet::new();
     };
-    let found: Result<Value, _> = serde_json::from_slice(&text);
-    found.is_ok_and(|report| matches!(report["outcome"].as_str(), Some("done" | "nothing-to-do")))
+    let plan = &report["plan"];
+    let same_cluster = cluster_id.is_some() && plan["cluster"]["id"].as_str() == cluster_id;
+    if !same_cluster || plan["group_id"].as_str() != Some(group_id) {
+        return BTreeSet::new();
+    }
+    let connectors = plan["connectors"].as_array().map_or(&[][..], Vec::as_slice);
+    connectors
+        .iter()
+        .filter(|connector| ended_well(&report) || connector["already_moved"] == true)
+        .filter_map(|connector| Some(connector["name"].as_str()?.to_owned()))
+        .collect()
+}
+
+fn ended_well(report: &Value) -> bool {
+    matches!(report["outcome"].as_str(), Some("done" | "nothing-to-do"))
+}
+
+/// A report that cannot be read tells nothing: the plan is then made without it.
+fn last(session: &Session<'_>) -> Option<Value> {
+    let text = std::fs::read(session.args.out.join(FILE)).ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 /// Returns the time as RFC 3339, UTC.

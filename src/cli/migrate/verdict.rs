@@ -40,17 +40,18 @@ impl std::fmt::Display for Verdict {
 
 /// Judges a run by a look taken after it: desired minus observed must be nothing.
 pub(super) fn judge(
-    before: &Look,
+    applied: &Plan,
+    before: Option<&Observed>,
     after: &Look,
     control: Option<&control::Report>,
 ) -> Vec<Promise> {
     let plan = &after.plan;
     let mut promises = vec![
-        stopped(&before.plan),
+        stopped(applied),
         files(plan),
         topics(plan),
         offsets(plan),
-        sink_groups(before, after),
+        sink_groups(applied, before, after.observed.as_ref()),
         registered(plan),
     ];
     match control {
@@ -166,50 +167,59 @@ fn offsets(plan: &Plan) -> Promise {
     if !moved.is_empty() {
         let _infallible = write!(
             detail,
-            "; {} connectors have moved on, the topic is the truth",
+            "; {} connector(s) have moved on, the topic is the truth",
             moved.len()
         );
     }
     kept(OFFSETS, detail)
 }
 
-fn sink_groups(before: &Look, after: &Look) -> Promise {
-    let (Some(old), Some(new)) = (&before.observed, &after.observed) else {
+fn sink_groups(applied: &Plan, before: Option<&Observed>, after: Option<&Observed>) -> Promise {
+    let (Some(old), Some(new)) = (before, after) else {
         return not_performed(SINK_GROUPS, "--offline");
     };
-    let plan = &after.plan;
-    let groups: Vec<_> = plan
-        .connectors
-        .iter()
-        .filter_map(|c| c.old_group.as_ref())
+    // A sink that has moved before goes on by itself.
+    let moving = applied.connectors.iter().filter(|c| !c.already_moved);
+    let groups: Vec<_> = moving
+        .filter_map(|c| Some((c.old_group.as_deref()?, c.group.as_deref()?)))
         .collect();
     if groups.is_empty() {
-        return kept(SINK_GROUPS, "no sink connector".into());
+        return kept(SINK_GROUPS, "no sink connector to move".into());
     }
-    let resumed = plan
+    let resumed = applied
         .connectors
         .iter()
         .any(|c| c.registration != Registration::NotPlanned);
-    let deleted = &before.plan.delete_groups;
     let wrong: Vec<String> = groups
         .iter()
-        .filter(|group| !deleted.contains(group))
-        .flat_map(|group| moved_positions(group, old, new, resumed))
+        .flat_map(|(from, to)| moved_positions(from, to, old, new, resumed))
         .collect();
     if wrong.is_empty() {
-        let names: Vec<_> = groups.iter().map(|g| g.as_str()).collect();
-        kept(SINK_GROUPS, names.join(", "))
+        let names = groups.iter().map(|(from, to)| {
+            if from == to {
+                (*from).to_owned()
+            } else {
+                format!("{to} where {from} stood")
+            }
+        });
+        kept(SINK_GROUPS, names.collect::<Vec<_>>().join(", "))
     } else {
         broken(SINK_GROUPS, wrong.join("; "))
     }
 }
 
 /// A sink that was resumed goes forward; nothing goes back, and nothing else moves at all.
-fn moved_positions(group: &str, old: &Observed, new: &Observed, resumed: bool) -> Vec<String> {
-    let Some(old) = old.sink_groups.get(group) else {
+fn moved_positions(
+    from: &str,
+    to: &str,
+    old: &Observed,
+    new: &Observed,
+    resumed: bool,
+) -> Vec<String> {
+    let Some(old) = old.sink_groups.get(from) else {
         return Vec::new();
     };
-    let now = new.sink_groups.get(group);
+    let now = new.sink_groups.get(to);
     old.positions
         .iter()
         .filter_map(|((topic, partition), before)| {
@@ -221,7 +231,7 @@ fn moved_positions(group: &str, old: &Observed, new: &Observed, resumed: bool) -
             let after = after.map_or("gone".to_owned(), |after| after.to_string());
             (!fine).then(|| {
                 format!(
-                    "{group} {topic}-{partition} was at {} and is {after}",
+                    "{from} {topic}-{partition} was at {} and {to} is {after}",
                     before.committed
                 )
             })

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::io::files::{FileError, LARGEST_OFFSETS, Written, back_up, read, replace};
 use crate::plan::{FileChange, FileState, Plan, Step};
 
@@ -36,6 +38,13 @@ pub(super) fn write(plan: &Plan, means: &Means<'_>) -> Result<(), ApplyError> {
 /// The folder in which old values are kept.
 pub(super) fn backup_folder(out: &Path) -> std::path::PathBuf {
     out.join("backup")
+}
+
+/// Saves old values as JSON, under a name that only these values have.
+pub(super) fn keep_json(out: &Path, stem: &str, values: &Value) -> Result<(), FileError> {
+    let text = format!("{values:#}\n");
+    back_up(&backup_folder(out), stem, "json", text.as_bytes())?;
+    Ok(())
 }
 
 fn write_one(out: &Path, file: &FileChange) -> Result<Written, FileError> {

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::io::files::back_up;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::plan::{GroupCopy, Plan, Step};
 
-use super::files::backup_folder;
+use super::files::keep_json;
 use super::{ApplyError, Means, Target};
 
 type Positions = BTreeMap<(String, i32), i64>;
@@ -99,13 +98,11 @@ async fn unused(cluster: &Cluster, group: &str) -> Result<(), ApplyError> {
 }
 
 fn keep(group: &str, positions: &Positions, means: &Means<'_>) -> Result<(), ApplyError> {
-    let rows: Vec<_> = positions
+    let rows: Vec<Value> = positions
         .iter()
         .map(|((topic, partition), offset)| {
             json!({ "group": group, "topic": topic, "partition": partition, "offset": offset })
         })
         .collect();
-    let text = serde_json::to_vec_pretty(&rows).unwrap_or_default();
-    back_up(&backup_folder(means.out), "sink-commits", "json", &text)?;
-    Ok(())
+    Ok(keep_json(means.out, "sink-commits", &rows.into())?)
 }

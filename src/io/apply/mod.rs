@@ -1,7 +1,8 @@
 //! An approved plan → done, step by step. Every step is idempotent; what is already there is left alone.
 //!
 //! The order is the safe one: files, topics, offsets, read back, groups, registration as STOPPED (over REST or by an embedded
-//! worker), comparison, final states, and only then what is to be deleted. A run that stops anywhere is finished by running it again.
+//! worker), comparison, final states. What is to be deleted waits for the verification. A run that stops anywhere is finished
+//! by running it again.
 
 mod control;
 mod error;
@@ -76,14 +77,24 @@ async fn steps(approved: &Approved<Plan>, means: &Means<'_>) -> Result<Option<Re
     if let Some(rest) = means.rest {
         register::register(plan, target, rest, means).await?;
     }
-    let mut report = None;
     if plan.is_verified_by_control() {
-        let control = control::run(plan, target, means).await?;
-        if control.is_broken() || control.interrupted {
-            return Ok(Some(control));
-        }
-        report = Some(control);
+        return Ok(Some(control::run(plan, target, means).await?));
     }
-    groups::delete(plan, target, means).await?;
-    Ok(report)
+    Ok(None)
+}
+
+/// Deletes what renames left under old names. For a plan that was applied and verified.
+pub async fn delete_old(approved: &Approved<Plan>, means: &Means<'_>) -> Result<(), ApplyError> {
+    let Some(target) = means.target else {
+        return Ok(());
+    };
+    let deleted = async {
+        offsets::delete(approved.plan(), target, means).await?;
+        groups::delete(approved.plan(), target, means).await
+    };
+    let done = deleted.await;
+    if let Err(error) = &done {
+        means.journal.fail(error);
+    }
+    done
 }

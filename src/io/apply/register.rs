@@ -1,18 +1,22 @@
 //! Registration on a running Connect cluster, in the order in which nothing can start too early:
 //! as STOPPED, seen in our config topic, offsets compared, and only then the final state.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::io::connect_rest::ConnectRest;
 use crate::io::observe::stored_connector_names;
+use crate::io::offset_store;
 use crate::model::connector_config::TargetState;
+use crate::model::offset_key::OffsetKey;
 use crate::model::rest::{ConnectorStatus, InitialState};
 use crate::model::worker_config::StorageRole;
 use crate::plan::{ConnectorPlan, Plan, Registration, SeedRecord, Step};
 
-use super::offsets::{offset_topic, read_back};
+use super::files::keep_json;
+use super::offsets::offset_topic;
 use super::{ApplyError, Means, Target};
 
 pub(super) async fn register(
@@ -65,6 +69,7 @@ async fn place(
         }
         Registration::Update => {
             means.journal.begin(Step::Update(name.clone()), None);
+            keep_configuration(name, target, means)?;
             rest.stop(name).await?;
             wait(rest, name, "STOPPED", means.timeout).await?;
             rest.put_config(name, &connector.config).await?;
@@ -73,6 +78,15 @@ async fn place(
     seen_in_topic(plan, name, target, rest, means.timeout).await?;
     wait(rest, name, "STOPPED", means.timeout).await?;
     means.journal.end("STOPPED");
+    Ok(())
+}
+
+/// Saves the configuration that is replaced.
+fn keep_configuration(name: &str, target: Target<'_>, means: &Means<'_>) -> Result<(), ApplyError> {
+    if let Some(stored) = target.observed.stored_connectors.get(name) {
+        let body = serde_json::json!({ "name": name, "config": stored.config });
+        keep_json(means.out, "connector", &body)?;
+    }
     Ok(())
 }
 
@@ -106,32 +120,30 @@ async fn seen_in_topic(
 
 /// Compares the topic once more, now that the workers know the connectors: nobody may have moved a position since.
 async fn compare_offsets(plan: &Plan, target: Target<'_>) -> Result<(), ApplyError> {
-    let known = target.observed.stored_offsets.iter();
-    let mut expected: std::collections::BTreeMap<_, _> = known
-        .filter(|(_, stored)| stored.value.is_some())
-        .filter_map(|(key, stored)| {
-            let connector = crate::model::offset_key::OffsetKey::parse(key).ok()?;
-            let connector = connector.connector().to_owned();
-            let ours = plan
-                .connectors
-                .iter()
-                .any(|c| c.name == connector && !c.already_moved);
-            ours.then(|| {
-                let record = SeedRecord {
-                    connector,
-                    key: key.clone(),
-                    value: stored.value.clone(),
-                    partition: Some(stored.partition),
-                };
-                (key.clone(), record)
-            })
-        })
+    let topic = offset_topic(plan);
+    let moving: BTreeSet<&str> = plan
+        .connectors
+        .iter()
+        .filter(|c| !c.already_moved)
+        .map(|c| c.name.as_str())
         .collect();
-    for record in &plan.seed {
-        expected.remove(&record.key);
-    }
+    let stored = target.observed.stored_offsets.iter();
+    let known = stored.filter_map(|(key, stored)| {
+        let connector = OffsetKey::parse(key).ok()?.connector().to_owned();
+        moving.contains(connector.as_str()).then(|| SeedRecord {
+            connector,
+            key: key.clone(),
+            value: stored.value.clone(),
+            partition: Some(stored.partition),
+        })
+    });
+    let seeded = offset_store::place(target.cluster, topic, &plan.seed).await?;
+    let expected: BTreeMap<_, _> = known
+        .chain(seeded)
+        .map(|record| (record.key.clone(), record))
+        .collect();
     let expected: Vec<_> = expected.into_values().collect();
-    read_back(target, offset_topic(plan), &expected).await
+    Ok(offset_store::compare(target.cluster, topic, &expected).await?)
 }
 
 async fn set_state(

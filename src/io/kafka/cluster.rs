@@ -75,6 +75,11 @@ pub struct PartitionDescription {
 }
 
 impl TopicDescription {
+    /// Returns the number of partitions.
+    pub fn partition_count(&self) -> i32 {
+        i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
+    }
+
     /// Returns the smallest number of replicas of any partition, 0 without partitions.
     pub fn replication_factor(&self) -> usize {
         self.partitions

@@ -47,7 +47,15 @@ pub async fn observe(
     topics::observe(cluster, draft, &mut observed).await?;
     groups::observe(cluster, draft, &mut observed).await?;
     stores::observe(cluster, draft, &mut observed).await?;
-    let found = source.whereabouts().await;
+    let mut found = source.whereabouts().await;
+    // What is registered in the target may well be seen at a worker of the target.
+    let registered = &observed.stored_connectors;
+    found.at_rest.retain(|name| !registered.contains_key(name));
+    if let Some(name) = found.at_rest.first() {
+        found
+            .unclear
+            .push(format!("a worker there has connector {name}, STOPPED"));
+    }
     observed.source_rest_gone = found.running.is_empty() && found.unclear.is_empty();
     observed.source_answers = (!found.running.is_empty()).then_some(found.running);
     observed.source_unclear = found.unclear;

@@ -7,6 +7,7 @@ use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::settings::ClientSettings;
 use crate::model::properties::Properties;
+use crate::model::rest::ConnectorStatus;
 
 use super::LOOK;
 
@@ -29,12 +30,16 @@ pub struct SourceWorker {
 pub struct Whereabouts {
     /// This plan's connectors that some worker there runs, sorted.
     pub running: Vec<String>,
+    /// This plan's connectors that some worker there has, STOPPED and without a task.
+    ///
+    /// That may be a distributed worker that was started on the same host and port: it has what was registered.
+    pub at_rest: Vec<String>,
     /// Why a URL tells nothing: it wants another user, speaks another protocol, or cannot be reached from here.
     pub unclear: Vec<String>,
 }
 
 impl SourceWorker {
-    /// Asks every URL. A listener that answers may be anybody's, so only the names count.
+    /// Asks every URL. A listener that answers may be anybody's, so only this plan's connectors count.
     pub async fn whereabouts(&self) -> Whereabouts {
         let mut found = Whereabouts::default();
         if self.urls.is_empty() {
@@ -42,14 +47,22 @@ impl SourceWorker {
             found.unclear.push(none.to_owned());
         }
         for url in &self.urls {
-            match self.names_at(url).await {
-                Ok(names) => found.running.extend(names),
+            match self.ours_at(url).await {
+                Ok(ours) => {
+                    let (at_rest, running): (Vec<_>, Vec<_>) =
+                        ours.into_iter().partition(|(_, at_rest)| *at_rest);
+                    found
+                        .at_rest
+                        .extend(at_rest.into_iter().map(|(name, _)| name));
+                    found
+                        .running
+                        .extend(running.into_iter().map(|(name, _)| name));
+                }
                 // Nothing listens there: this is how a stopped worker looks.
                 Err(error) if matches!(error.kind, RestErrorKind::Refused) => {}
                 Err(error) => found.unclear.push(error.to_string()),
             }
         }
-        found.running.retain(|name| self.connectors.contains(name));
         found.running.sort();
         found.running.dedup();
         found
@@ -64,15 +77,32 @@ impl SourceWorker {
         Ok(cluster.describe().await?.cluster_id)
     }
 
-    async fn names_at(&self, url: &str) -> Result<Vec<String>, RestError> {
+    /// Returns this plan's connectors that a worker has, and whether they are at rest.
+    async fn ours_at(&self, url: &str) -> Result<Vec<(String, bool)>, RestError> {
         let settings = RestSettings {
             urls: vec![url.to_owned()],
             user: self.user.clone(),
             tls: self.tls.clone(),
             timeout: LOOK,
         };
-        ConnectRest::new(settings)?.names().await
+        let rest = ConnectRest::new(settings)?;
+        let is_ours = |name: &String| self.connectors.contains(name);
+        if !rest.names().await?.iter().any(is_ours) {
+            return Ok(Vec::new());
+        }
+        let all = rest.connectors().await?.into_iter();
+        Ok(all
+            .filter(|(name, _)| is_ours(name))
+            .map(|(name, expanded)| (name, is_at_rest(expanded.status.as_ref())))
+            .collect())
     }
+}
+
+/// A connector that was registered a moment ago has no status yet.
+fn is_at_rest(status: Option<&ConnectorStatus>) -> bool {
+    status.is_none_or(|status| {
+        status.tasks.is_empty() && matches!(&*status.connector.state, "STOPPED" | "UNASSIGNED")
+    })
 }
 
 /// Returns the URLs of a worker's REST listeners as seen from this machine.

@@ -102,6 +102,7 @@ async fn connectors(
                 config: connector.properties.settings.clone(),
                 target: connector.target,
                 has_run: connector.has_run,
+                may_have_run: connector.may_have_run,
                 running_tasks: 0,
             };
             (name.clone(), stored)

@@ -61,8 +61,12 @@ impl OffsetStoreError {
             ),
             Self::Seed { source, .. } => source.hint(),
             Self::TopicGone { .. } => {
-                Some("find out who deletes topics, then run the same command again".to_owned())
+                Some("find out who deletes topics. If the broker has made it again by itself (topics describe tells), delete it; then run the same command again".to_owned())
             }
+            Self::FileChanged { written: true, .. } => Some(
+                "the standalone worker is still running, and the topic has positions that are older than the file: stop it, then run the same command with --overwrite-offsets"
+                    .to_owned(),
+            ),
             Self::FileChanged { .. } => Some(
                 "the standalone worker is still running: stop it, then run the same command again"
                     .to_owned(),

@@ -1,6 +1,6 @@
 //! An offset topic, read whole.
 
-use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::cluster::{Cluster, TopicDescription};
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::log::{self, Isolation};
 use crate::plan::offset_fold::OffsetFold;
@@ -9,9 +9,10 @@ use crate::protocol::errors;
 
 /// Reads the record that holds for every key, and the others of keys in several partitions; `None`: no such topic.
 pub async fn read_topic(cluster: &Cluster, topic: &str) -> Result<Option<OffsetTopic>, KafkaError> {
-    let Some(partitions) = partitions_of(cluster, topic).await? else {
+    let Some(described) = described(cluster, topic).await? else {
         return Ok(None);
     };
+    let partitions = described.partition_count();
     let mut fold = OffsetFold::new(partitions);
     // A worker reads committed records only when exactly-once support is on; what is committed is the truth either way.
     log::read_to_end(
@@ -38,11 +39,11 @@ pub async fn read_topic(cluster: &Cluster, topic: &str) -> Result<Option<OffsetT
     }))
 }
 
-/// Returns the topic's partition count; `None`: no such topic.
-pub(super) async fn partitions_of(
+/// Returns the topic, which has partitions; `None`: no such topic.
+pub(super) async fn described(
     cluster: &Cluster,
     topic: &str,
-) -> Result<Option<i32>, KafkaError> {
+) -> Result<Option<TopicDescription>, KafkaError> {
     let names = [topic.to_owned()];
     let Some(described) = cluster.topics(Some(&names)).await?.remove(topic) else {
         return Ok(None);
@@ -50,8 +51,6 @@ pub(super) async fn partitions_of(
     match described.error {
         Some(error) if error.is(errors::UNKNOWN_TOPIC_OR_PARTITION) => Ok(None),
         Some(error) => Err(error.into()),
-        None => Ok(i32::try_from(described.partitions.len())
-            .ok()
-            .filter(|partitions| *partitions > 0)),
+        None => Ok(Some(described).filter(|topic| !topic.partitions.is_empty())),
     }
 }

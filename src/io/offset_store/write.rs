@@ -10,9 +10,9 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::OffsetStoreError;
-use super::topic::{partitions_of, read_topic};
+use super::topic::{described, read_topic};
 use crate::io::files::{LARGEST_OFFSETS, back_up, read};
-use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::cluster::{Cluster, TopicDescription};
 use crate::io::kafka::seeder;
 use crate::plan::{SeedRecord, StoredOffset};
 use crate::protocol::partitioner::partition_of;
@@ -62,24 +62,50 @@ pub async fn write(
 ) -> Result<Written, OffsetStoreError> {
     let Seeding { cluster, topic, .. } = *seeding;
     unchanged(seeding.file, BEFORE_FIRST_PRODUCE, false)?;
-    let partitions = partitions_of(cluster, topic).await?;
-    let partitions = partitions.ok_or_else(|| gone(topic))?;
-    let records = placed(seeding.records, partitions);
+    let before = existing(cluster, topic).await?;
+    let partitions = before.partition_count();
+    // Tombstones come last: until all else is in place, what they end are the only positions.
+    let (mut records, ended): (Vec<_>, Vec<_>) = placed(seeding.records, partitions)
+        .into_iter()
+        .partition(|r| r.value.is_some());
+    let first_ended = records.len();
+    records.extend(ended);
     let backup = keep_old_values(&records, seeding)?;
-    // Tombstones of old names come last: until the new names are in place, the old ones are the only positions.
-    let (mut expected, gone): (Vec<_>, Vec<_>) =
-        records.into_iter().partition(|r| r.value.is_some());
-    let before = expected.len();
-    produce(cluster, topic, partitions, &expected, &advance).await?;
-    let advance_further = |done| advance(before + done);
-    produce(cluster, topic, partitions, &gone, advance_further).await?;
-    expected.extend(gone);
-    compare(cluster, topic, &expected).await?;
+    let (live, ended) = records.split_at(first_ended);
+    let produced = async {
+        produce(cluster, topic, partitions, live, &advance).await?;
+        let advance_further = |done| advance(first_ended + done);
+        produce(cluster, topic, partitions, ended, advance_further).await
+    };
+    let produced = produced.await;
+    // A topic that is deleted meanwhile may be made again by the broker at the seeder's own question, as no worker wants it.
+    if existing(cluster, topic).await?.id != before.id {
+        return Err(gone(topic));
+    }
+    produced?;
+    compare(cluster, topic, &records).await?;
     unchanged(seeding.file, AFTER_READ_BACK, true)?;
     Ok(Written {
-        records: expected.len(),
+        records: records.len(),
         backup,
     })
+}
+
+/// Returns records with the partitions that the topic has for them now.
+pub async fn place(
+    cluster: &Cluster,
+    topic: &str,
+    records: &[SeedRecord],
+) -> Result<Vec<SeedRecord>, OffsetStoreError> {
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    let partitions = existing(cluster, topic).await?.partition_count();
+    Ok(placed(records, partitions))
+}
+
+async fn existing(cluster: &Cluster, topic: &str) -> Result<TopicDescription, OffsetStoreError> {
+    described(cluster, topic).await?.ok_or_else(|| gone(topic))
 }
 
 /// Compares the topic with what it must say.

@@ -29,10 +29,11 @@ pub struct ConfigState {
 pub struct ConnectorState {
     pub properties: ConnectorProperties,
     pub target: TargetState,
-    /// True when a record shows that it has been anything but STOPPED since its registration.
+    /// True when a record shows that it has been anything but STOPPED since it got its configuration.
     ///
     /// Shown by a target state other than STOPPED, by none at all (that is STARTED), and by task configurations or fencing
-    /// records after the registration. A commit of no tasks is not: stopping a connector writes one.
+    /// records after the configuration. A commit of no tasks is not: stopping a connector writes one. A new configuration
+    /// for a STOPPED connector begins a new count, as it does after compaction, which leaves only the last one.
     pub has_run: bool,
     /// True when task records of this name precede the connector's record: it ran and was reconfigured while STOPPED, or an
     /// earlier connector of this name was deleted and compaction removed the trace of that.
@@ -203,7 +204,9 @@ impl ConfigState {
         let has_run = target != TargetState::Stopped;
         match self.connectors.entry(connector.clone()) {
             Entry::Occupied(mut existing) => {
-                Arc::make_mut(existing.get_mut()).properties = properties;
+                let existing = Arc::make_mut(existing.get_mut());
+                existing.properties = properties;
+                existing.has_run &= has_run;
             }
             Entry::Vacant(absent) => {
                 absent.insert(Arc::new(ConnectorState {
@@ -388,6 +391,24 @@ mod tests {
         ]);
         assert!(!connector.has_run);
         assert_eq!(connector.task_count, Some(0));
+    }
+
+    #[test]
+    fn a_new_configuration_of_a_stopped_connector_has_not_run_compacted_or_not() {
+        let ran = [
+            ("connector-x", Some(CONFIG)),
+            ("task-x-0", Some(CONFIG)),
+            ("commit-x", Some(r#"{"tasks":1}"#)),
+            ("commit-x", Some(r#"{"tasks":0}"#)),
+            ("target-state-x", Some(STOPPED)),
+            ("connector-x", Some(CONFIG)),
+        ];
+        for records in [&ran[..], &ran[1..]] {
+            let connector = connector(records);
+            assert!(!connector.has_run && connector.may_have_run);
+        }
+        let resumed = [&ran[..], &[("target-state-x", Some(STARTED))]].concat();
+        assert!(connector(&resumed).has_run);
     }
 
     #[test]

@@ -78,6 +78,10 @@ pub const CATALOGUE: &[Pitfall] = &[
         listed: &[
             (Block, "source-without-file"),
             (Warn, "declined_offsets_are_a_warning"),
+            (
+                Warn,
+                "a_damaged_offsets_file_is_a_warning_where_only_sinks_move",
+            ),
         ],
     },
     Pitfall {
@@ -402,6 +406,14 @@ pub const CATALOGUE: &[Pitfall] = &[
         id: "no-committed-offsets",
         what: "a sink whose consumer group has no committed offsets",
         listed: &[(Warn, "a_sink_without_committed_offsets_is_a_warning")],
+    },
+    Pitfall {
+        id: "old-name-in-use",
+        what: "`--delete-old`, and the target cluster has a connector of the old name",
+        listed: &[(
+            Warn,
+            "what_a_connector_of_the_old_name_lives_on_is_not_deleted",
+        )],
     },
     Pitfall {
         id: "topic-collision",

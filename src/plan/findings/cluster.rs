@@ -1,7 +1,7 @@
 //! Whose the cluster is, whether the old worker is stopped, and what the brokers allow.
 
 use super::{Evidence, Findings};
-use crate::plan::{ConnectorKind, Ownership, Stopped};
+use crate::plan::{ConnectorKind, Ownership, Stopped, ownership};
 
 pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     standalone_at_work(evidence, findings);
@@ -9,6 +9,25 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     group_of_another_protocol(evidence, findings);
     other_kafka(evidence, findings);
     permissions(evidence, findings);
+    old_names(evidence, findings);
+}
+
+/// `--delete-old` deletes what a rename leaves behind, not what a connector of the target cluster lives on.
+fn old_names(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+    if !evidence.choices.delete_old {
+        return;
+    }
+    for connector in evidence.moving {
+        if ownership::is_old_name_alive(connector, evidence.moving, evidence.observed) {
+            let old = &connector.old_name;
+            findings.warn(
+                "old-name-in-use",
+                old.clone(),
+                format!("the target cluster has a connector {old} of its own: what it has under that name is not deleted"),
+                "delete that connector first, then run the same command again",
+            );
+        }
+    }
 }
 
 fn standalone_at_work(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {

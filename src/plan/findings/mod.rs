@@ -23,7 +23,7 @@ use crate::plan::positions::Positions;
 use crate::plan::seed::Seeding;
 use crate::plan::stopped::Judgement;
 use crate::plan::worker_file::Converted;
-use crate::plan::{Choices, Class, Deployment, Finding, Observed, Ownership, TopicPlan, ownership};
+use crate::plan::{Choices, Class, Deployment, Finding, Observed, Ownership, TopicPlan};
 
 /// Everything that findings are drawn from.
 #[derive(Debug)]
@@ -51,9 +51,8 @@ impl<'a> Evidence<'a> {
 
     /// Returns the connectors that the cluster does not run yet, with their index.
     fn to_move(&self) -> impl Iterator<Item = (usize, &'a Moving<'a>)> {
-        let observed = self.observed;
         let moving = self.moving.iter().enumerate();
-        moving.filter(move |(_, m)| !ownership::has_moved(m, observed))
+        moving.filter(|(_, m)| !m.moved)
     }
 
     /// Returns the number of brokers; `None` offline.

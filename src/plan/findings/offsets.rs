@@ -1,6 +1,7 @@
 //! Positions of sources: the file, its entries, and what the offset topic holds already.
 
 use super::{Evidence, Findings, some_of};
+use crate::model::connector_config::TargetState;
 use crate::plan::connectors::Moving;
 use crate::plan::desired::has_no_positions;
 use crate::plan::positions::{Examples, OfConnector};
@@ -13,7 +14,7 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     for (at, connector) in evidence.moving.iter().enumerate() {
         let (of, compared) = (&evidence.positions.of[at], &evidence.seeding.of[at]);
         if compared.moved {
-            moved(connector, compared, findings);
+            moved(evidence, connector, compared, findings);
             continue;
         }
         without_position(evidence, connector, of, findings);
@@ -32,9 +33,25 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// The file as a whole. A damaged file never comes this far: reading it is an error.
+/// The file as a whole. A damaged file comes this far only where no source needs it, or where its worker is at work:
+/// see `PlanError::OffsetsDamaged`.
 fn file(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     let offsets = &evidence.deployment.offsets;
+    if let OffsetsInput::Damaged(file) = offsets
+        && evidence.judgement.at_work.is_empty()
+    {
+        let path = file.path.display();
+        findings.warn(
+            "P7",
+            path.to_string(),
+            format!(
+                "{path}: not a complete offsets file: {}; the connectors to move do not need it",
+                file.why
+            ),
+            "mend or remove it before a source is started with this worker file",
+        );
+        return;
+    }
     let sources: Vec<&str> = evidence
         .to_move()
         .filter(|(_, m)| m.is_source())
@@ -46,6 +63,7 @@ fn file(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     let (path, state) = match offsets {
         OffsetsInput::Missing(path) => (path, "does not exist here"),
         OffsetsInput::File(file) if file.length == 0 => (&file.path, "is empty"),
+        OffsetsInput::Damaged(file) => (&file.path, "is not complete, as while it is written"),
         OffsetsInput::File(_) => return,
         OffsetsInput::Declined => {
             findings.warn(
@@ -263,10 +281,18 @@ impl InTopic<'_> {
     }
 
     fn other_positions(&self, compared: &Compared, findings: &mut Findings<'_>) {
+        let name = self.connector;
         if compared.different.count + compared.extra.count == 0 {
+            if !self.at_rest && compared.to_seed > 0 {
+                findings.block(
+                    "P57",
+                    name,
+                    format!("{name} is at work in the target cluster, or may be: it would write over the positions that are seeded"),
+                    format!("stop it first: PUT /connectors/{name}/stop"),
+                );
+            }
             return;
         }
-        let name = self.connector;
         let cases = compared.different.first.iter().chain(&compared.extra.first);
         let origin = if self.has_run {
             "which has run in the distributed cluster, so that the topic is the truth"
@@ -310,16 +336,48 @@ pub(in crate::plan) fn misplaced(name: &str, keys: &Examples) -> String {
     )
 }
 
-fn moved(connector: &Moving<'_>, compared: &Compared, findings: &mut Findings<'_>) {
-    let differing = compared.different.count;
-    if differing > 0 {
-        findings.info(
-            "moved-on",
-            connector.name.clone(),
-            format!("{} has run in the distributed cluster: {differing} positions differ from the file's, and the topic's are the truth", connector.name),
-            "",
-        );
+/// What became of a connector since: told, and left alone.
+fn moved(
+    evidence: &Evidence<'_>,
+    connector: &Moving<'_>,
+    compared: &Compared,
+    findings: &mut Findings<'_>,
+) {
+    let mut since = Vec::new();
+    match compared.different.count + compared.extra.count {
+        0 => {}
+        1 => since.push("1 position differs from the file's".to_owned()),
+        n => since.push(format!("{n} positions differ from the file's")),
     }
+    if let Some(stored) = ownership::stored(connector, evidence.observed) {
+        let keys = ownership::differing(connector, &stored.config);
+        if !keys.is_empty() {
+            since.push(format!("it was given another {keys}"));
+        }
+        match stored.target {
+            target if target == connector.final_state => {}
+            TargetState::Started => since.push("it was resumed".to_owned()),
+            TargetState::Paused => since.push("it was paused".to_owned()),
+            TargetState::Stopped => since.push("it was stopped".to_owned()),
+        }
+    }
+    if since.is_empty() {
+        return;
+    }
+    findings.info(
+        "moved-on",
+        connector.name.clone(),
+        format!(
+            "{} has run in the distributed cluster, which is the truth about it now: {}",
+            connector.name,
+            since.join(", ")
+        ),
+        if evidence.choices.overwrite_offsets {
+            "--overwrite-offsets does not touch it: stop it first, PUT /connectors/NAME/stop"
+        } else {
+            ""
+        },
+    );
 }
 
 /// KIP-618: honoured in distributed mode only; what the connector's own topic holds wins over the worker's.

@@ -1,8 +1,10 @@
 //! Sinks: whether their committed offsets stay theirs.
 
+use std::collections::BTreeMap;
+
 use super::{Evidence, Findings};
 use crate::plan::connectors::Moving;
-use crate::plan::{ConnectorKind, Observed};
+use crate::plan::{ConnectorKind, Observed, ownership};
 
 /// Kafka's default `offsets.retention.minutes`: seven days.
 const USUAL_RETENTION: u64 = 7 * 24 * 60;
@@ -43,15 +45,26 @@ fn another_group(evidence: &Evidence<'_>, connector: &Moving<'_>, findings: &mut
     }
     let groups = evidence.observed.map(|o| &o.sink_groups);
     let positions = |group: &String| groups.and_then(|g| g.get(group)).map(|g| &g.positions);
-    let has_other = match (positions(old), positions(new)) {
-        (Some(old), Some(new)) => new.iter().any(|(at, position)| {
-            old.get(at)
-                .is_none_or(|o| o.committed != position.committed)
-        }),
-        (None, Some(new)) => !new.is_empty(),
-        _ => false,
-    };
-    if has_other {
+    let empty = BTreeMap::new();
+    let (held_old, held_new) = (
+        positions(old).unwrap_or(&empty),
+        positions(new).unwrap_or(&empty),
+    );
+    let (common, further): (Vec<_>, Vec<_>) = held_new
+        .iter()
+        .partition(|(at, _)| held_old.contains_key(*at));
+    let differ = common
+        .iter()
+        .any(|(at, position)| held_old[*at].committed != position.committed);
+    let overwrites = ownership::may_overwrite(connector, evidence.choices, evidence.observed);
+    if differ && further.is_empty() && overwrites {
+        findings.warn(
+            "P57",
+            name.clone(),
+            format!("group {new} of the renamed sink {name} already has positions that are not those of {old}"),
+            "--overwrite-offsets: they are replaced by those of the old group; the old values are saved under backup/",
+        );
+    } else if differ || !further.is_empty() {
         findings.block(
             "P17",
             name.clone(),

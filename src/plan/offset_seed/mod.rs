@@ -132,14 +132,12 @@ pub fn make(
         .of
         .iter()
         .zip(&names)
-        .map(|((old_name, of), name)| Wanted {
+        .map(|((_, of), name)| Wanted {
             name,
-            old_name,
             positions: &of.positions,
             is_source: true,
             moved: false,
             overwrite: choices.overwrite_offsets,
-            delete_old: false,
         })
         .collect();
     let topic = &target.topic;
@@ -362,12 +360,10 @@ pub(super) fn as_it_lies(sorted: &Sorted, topic: &OffsetTopic) -> Vec<Compared> 
         .keys()
         .map(|name| Wanted {
             name,
-            old_name: name,
             positions: &[],
             is_source: true,
             moved: true,
             overwrite: false,
-            delete_old: false,
         })
         .collect();
     seed::compare(&wanted, &topic.stored, Some(topic.partitions)).of

@@ -56,6 +56,7 @@ fn stored_connector(target: crate::model::connector_config::TargetState) -> Stor
         config: indexmap::IndexMap::new(),
         target,
         has_run: true,
+        may_have_run: true,
         running_tasks: 0,
     }
 }

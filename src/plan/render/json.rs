@@ -31,6 +31,7 @@ pub fn json(plan: &Plan) -> Value {
             "to": copy.to,
             "partitions": copy.positions.len(),
         })).collect::<Vec<_>>(),
+        "delete_offsets": plan.delete_offsets.len(),
         "delete_groups": plan.delete_groups,
         "register_on": plan.register_on.iter().map(|url| secrets::redact_url(url)).collect::<Vec<_>>(),
         "findings": plan.findings,

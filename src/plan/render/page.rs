@@ -149,10 +149,14 @@ fn offsets_file(plan: &Plan, page: &mut Page) {
         return;
     }
     let age = offsets.age_ms.map_or("unknown".to_owned(), age);
+    let entries = if offsets.damaged {
+        "not a complete file".to_owned()
+    } else {
+        count(offsets.entries, "entry")
+    };
     page.line(format_args!(
-        "  {}: {}, {} bytes, changed {age} ago, sha256 {}",
+        "  {}: {entries}, {} bytes, changed {age} ago, sha256 {}",
         path.display(),
-        count(offsets.entries, "entry"),
         offsets.length,
         offsets.sha256.as_deref().unwrap_or("unknown")
     ));
@@ -189,9 +193,7 @@ fn target(plan: &Plan, page: &mut Page) {
     let ownership = match &plan.ownership {
         Ownership::Unknown => "not looked at".to_owned(),
         Ownership::Fresh => "fresh: no connector is registered there".to_owned(),
-        Ownership::Ours => {
-            "ours: only connectors of this plan, with equal configurations".to_owned()
-        }
+        Ownership::Ours => "ours: it has the connectors of this plan".to_owned(),
         Ownership::Foreign(shown) => format!("somebody else's: {}", shown.join("; ")),
     };
     page.line(format_args!("  Connect cluster: {}", visible(&ownership)));
@@ -232,7 +234,7 @@ fn counted(steps: &[Step], page: &mut Page) {
             kinds.len() - 1
         });
         kinds[at].1 += match step {
-            Step::Seed(records) => *records,
+            Step::Seed(records) | Step::DeleteOffsets(records) => *records,
             _ => 1,
         };
     }
@@ -253,6 +255,7 @@ fn kind(step: &Step) -> &'static str {
         Step::Register(_) => "register connectors as STOPPED",
         Step::Update(_) => "stop connectors and update their configurations",
         Step::SetState(..) => "give connectors their final state",
-        Step::DeleteGroup(_) => "delete old groups",
+        Step::DeleteOffsets(_) => "delete offsets of old names, once all is verified",
+        Step::DeleteGroup(_) => "delete old groups, once all is verified",
     }
 }

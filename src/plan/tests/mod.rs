@@ -2,5 +2,6 @@
 
 mod builder;
 mod model_cluster;
+mod target;
 mod warnings;
 mod whole;

@@ -33,7 +33,7 @@ fn apply(plan: &Plan, cluster: &mut Observed, files: &mut BTreeMap<PathBuf, Vec<
         cluster.topics.insert(topic.wanted.name.clone(), created);
         cluster.topic_names.push(topic.wanted.name.clone());
     }
-    for (offset, record) in (1_000..).zip(&plan.seed) {
+    for (offset, record) in (1_000..).zip(plan.seed.iter().chain(&plan.delete_offsets)) {
         let stored = StoredOffset {
             partition: record.partition.expect("the topic exists"),
             offset,
@@ -78,6 +78,7 @@ fn register(step: &Step, plan: &Plan, cluster: &mut Observed) {
                 config: config.map(|(key, value)| (key, Some(value))).collect(),
                 target: TargetState::Stopped,
                 has_run: false,
+                may_have_run: false,
                 running_tasks: 0,
             };
             cluster.stored_connectors.insert(name.clone(), stored);
@@ -89,6 +90,7 @@ fn register(step: &Step, plan: &Plan, cluster: &mut Observed) {
                 .expect("registered before");
             stored.target = *state;
             stored.has_run = true;
+            stored.may_have_run = true;
         }
         Step::DeleteGroup(group) => drop(cluster.sink_groups.remove(group)),
         _ => {}

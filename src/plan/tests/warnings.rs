@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::builder::{SINK, SOURCE, WORKER, choices, cluster, deployment, make};
 use crate::model::connector_config::TargetState;
 use crate::plan::{
-    Choices, Class, Deployment, Finding, Observed, ObservedTopic, OffsetsInput, Plan,
-    RunningConnector, RunningWorker, SinkGroup, Step, StoredConnector, StoredOffset,
+    Choices, Class, DamagedOffsets, Deployment, Finding, Observed, ObservedTopic, OffsetsInput,
+    Plan, RunningConnector, RunningWorker, SinkGroup, Step, StoredConnector, StoredOffset,
 };
 use crate::protocol::partitioner;
 
@@ -126,6 +126,7 @@ fn adopt_turns_a_foreign_cluster_into_a_warning() {
         config: indexmap::IndexMap::new(),
         target: TargetState::Started,
         has_run: true,
+        may_have_run: true,
         running_tasks: 1,
     };
     cluster.stored_connectors.insert("other".to_owned(), stored);
@@ -323,6 +324,7 @@ fn the_config_topic_says_which_connectors_there_are() {
         config: config.into_iter().map(|(k, v)| (k, Some(v))).collect(),
         target: TargetState::Stopped,
         has_run: false,
+        may_have_run: false,
         running_tasks: 0,
     };
     cluster.stored_connectors.insert("src".to_owned(), stored);
@@ -433,4 +435,48 @@ fn bytes_after_the_map_are_a_warning() {
         file.trailing = 3;
     }
     warned(&plan(&deployment, &choices(), &cluster()), "trailing-bytes");
+}
+
+#[test]
+fn a_damaged_offsets_file_is_a_warning_where_only_sinks_move() {
+    let damaged = |connectors: &[&str]| Deployment {
+        offsets: OffsetsInput::Damaged(DamagedOffsets {
+            path: "/tmp/connect.offsets".into(),
+            sha256: "2".repeat(64),
+            length: 9,
+            age_ms: None,
+            why: "/tmp/connect.offsets: not a complete offsets file: truncated at byte 9"
+                .to_owned(),
+            remedy: "use a backup".to_owned(),
+        }),
+        ..deployment(WORKER, connectors)
+    };
+    let group = |id: &str| Choices {
+        group_id: Some(id.to_owned()),
+        source_stopped: true,
+        ..choices()
+    };
+    let found = warned(&plan(&damaged(&[SINK]), &group("g"), &cluster()), "P7");
+    assert!(found.message.contains("truncated at byte 9"));
+    let refused = |deployment: &Deployment| {
+        make(deployment, &group("g"), Some(&cluster()))
+            .expect_err("a position may be lost")
+            .to_string()
+    };
+    let with_source = damaged(&[SINK, SOURCE]);
+    assert!(refused(&with_source).contains("not a complete offsets file: truncated at byte 9"));
+    // A class that only its `topics` setting makes a sink may be a source whose positions were in the file.
+    let guessed = "name=x\nconnector.class=com.acme.Mover\ntopics=t\n";
+    assert!(refused(&damaged(&[guessed])).contains("not a complete offsets file"));
+    // Its worker is at work, and may just be writing it.
+    let busy = Observed {
+        source_answers: Some(vec!["src".to_owned()]),
+        source_rest_gone: false,
+        ..cluster()
+    };
+    let blocked = plan(&with_source, &group("g"), &busy);
+    let ids: Vec<_> = blocked.blocked().map(|f| f.id.as_str()).collect();
+    assert_eq!(ids, ["P7", "P20"]);
+    // Looking for what an observation needs is not yet a plan.
+    assert!(make(&with_source, &group("g"), None).is_ok());
 }

@@ -1,0 +1,142 @@
+//! What the target cluster has already: an earlier life of a name, a rename's old state, a cutover that is done again.
+
+use bytes::Bytes;
+
+use super::builder::{SOURCE, WORKER, choices, cluster, deployment, make};
+use crate::model::connector_config::TargetState;
+use crate::plan::{
+    Choices, Class, Deployment, Observed, Plan, Rename, StoredConnector, StoredOffset,
+};
+use crate::protocol::partitioner;
+
+const KEY: &str = r#"["src",{"filename":"in.txt"}]"#;
+
+fn source() -> Deployment {
+    deployment(WORKER, &[SOURCE]).with_offsets(&[(KEY, Some(r#"{"position":1}"#))])
+}
+
+fn plan(deployment: &Deployment, choices: &Choices, observed: &Observed) -> Plan {
+    make(deployment, choices, Some(observed)).expect("a plan")
+}
+
+/// A connector of the target cluster.
+fn stored(settings: &[(&str, &str)], target: TargetState, has_run: bool) -> StoredConnector {
+    StoredConnector {
+        config: settings
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), Some((*v).to_owned())))
+            .collect(),
+        target,
+        has_run,
+        may_have_run: has_run,
+        running_tasks: 0,
+    }
+}
+
+fn renamed() -> Choices {
+    Choices {
+        renames: vec![Rename {
+            old: "src".to_owned(),
+            new: "new".to_owned(),
+        }],
+        delete_old: true,
+        adopt: true,
+        ..choices()
+    }
+}
+
+fn stored_offset(key: &'static str, value: &'static str) -> (Bytes, StoredOffset) {
+    let key = Bytes::from_static(key.as_bytes());
+    let stored = StoredOffset {
+        partition: partitioner::partition_of(&key, 25),
+        offset: 0,
+        value: Some(Bytes::from_static(value.as_bytes())),
+        elsewhere: Vec::new(),
+    };
+    (key, stored)
+}
+
+#[test]
+fn what_a_connector_of_the_old_name_lives_on_is_not_deleted() {
+    let mut cluster = cluster();
+    cluster
+        .stored_offsets
+        .extend([stored_offset(KEY, "{\"position\":9}")]);
+    let given_up = plan(&source(), &renamed(), &cluster);
+    assert_eq!(given_up.delete_offsets.len(), 1);
+    assert_eq!(given_up.delete_offsets[0].key, KEY);
+    assert!(given_up.seed.iter().all(|record| record.value.is_some()));
+    let alive = stored(&[("name", "src")], TargetState::Started, true);
+    cluster.stored_connectors.insert("src".to_owned(), alive);
+    let plan = plan(&source(), &renamed(), &cluster);
+    let told = plan.findings.iter().find(|f| f.id == "old-name-in-use");
+    assert!(told.is_some_and(|f| f.class == Class::Warn), "{told:?}");
+    assert_eq!(plan.blocked().count(), 0, "{:#?}", plan.findings);
+    assert!(plan.delete_offsets.is_empty());
+}
+
+#[test]
+fn positions_are_not_seeded_under_a_connector_that_is_at_work() {
+    let mut cluster = cluster();
+    let other = stored(&[("name", "src")], TargetState::Started, true);
+    cluster.stored_connectors.insert("src".to_owned(), other);
+    let adopting = Choices {
+        adopt: true,
+        ..choices()
+    };
+    let blocked = plan(&source(), &adopting, &cluster);
+    assert!(
+        blocked.blocked().any(|f| f.id == "P57"),
+        "{:#?}",
+        blocked.findings
+    );
+    let stopped = stored(&[("name", "src")], TargetState::Stopped, true);
+    cluster.stored_connectors.insert("src".to_owned(), stopped);
+    let at_rest = plan(&source(), &adopting, &cluster);
+    assert_eq!(at_rest.blocked().count(), 0, "{:#?}", at_rest.findings);
+    assert_eq!(at_rest.seed.len(), 1);
+}
+
+#[test]
+fn a_cutover_can_be_done_again_while_the_connector_is_stopped() {
+    let deployment = source();
+    let config = &plan(&deployment, &choices(), &cluster()).connectors[0].config;
+    let pairs: Vec<_> = config
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    let mut cluster = cluster();
+    cluster
+        .stored_offsets
+        .extend([stored_offset(KEY, "{\"position\":9}")]);
+    let insert = |cluster: &mut Observed, state| {
+        let connector = stored(&pairs, state, true);
+        cluster
+            .stored_connectors
+            .insert("src".to_owned(), connector);
+    };
+    let again = Choices {
+        overwrite_offsets: true,
+        ..choices()
+    };
+    insert(&mut cluster, TargetState::Stopped);
+    let redone = plan(&deployment, &again, &cluster);
+    assert!(!redone.connectors[0].already_moved);
+    assert_eq!(redone.seed.len(), 1);
+    // The file is used again, so its worker must be known to be stopped again.
+    cluster.source_rest_gone = false;
+    let unknown = plan(&deployment, &again, &cluster);
+    assert!(
+        unknown.blocked().any(|f| f.id == "P8"),
+        "{:#?}",
+        unknown.findings
+    );
+    insert(&mut cluster, TargetState::Started);
+    let running = plan(&deployment, &again, &cluster);
+    assert!(running.connectors[0].already_moved && running.seed.is_empty());
+    let told = running.findings.iter().find(|f| f.id == "moved-on");
+    assert!(
+        told.is_some_and(|f| f.remedy.contains("stop it first")),
+        "{told:?}"
+    );
+}

@@ -1,0 +1,90 @@
+//! `migrate` that is killed, interrupted or left without Kafka anywhere: the same command finishes what is missing.
+
+use connectctl::io::kafka::cluster::Cluster;
+use connectctl::io::kafka::settings::ClientSettings;
+use kafka_protocol::messages::ApiKey;
+
+use crate::support::moving::Moving;
+use crate::support::proxy::{Hold, Proxy};
+use crate::support::run::Run;
+use crate::support::{java, kafka, require_kafka};
+
+/// Returns the topics of the cluster whose names start so.
+fn topics(prefix: &str) -> Vec<String> {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let all = runtime.block_on(async {
+        let timeout = std::time::Duration::from_secs(30);
+        let settings = ClientSettings::plaintext(vec![kafka::shared().bootstrap()], timeout);
+        let cluster = Cluster::connect(settings).await?;
+        cluster.topics(None).await
+    });
+    let all = all.expect("the broker serves");
+    all.into_keys().filter(|t| t.starts_with(prefix)).collect()
+}
+
+/// Returns how many positions Kafka's own consumer finds in an offset topic.
+fn positions(topic: &str) -> usize {
+    java::read_topic(&kafka::shared().bootstrap(), topic).len()
+}
+
+#[test]
+fn a_migration_that_is_killed_anywhere_is_finished_by_the_same_command() {
+    require_kafka!();
+    let proxy = Proxy::start(&kafka::shared().bootstrap());
+    let mut moving = Moving::written("killed", &proxy.bootstrap(), 3);
+    moving.start_standalone().stop();
+    moving.append(10);
+    let killed_at = |api, nth, hold| {
+        proxy.hold_at(api, nth, hold);
+        let mut run = Run::start(
+            &moving.world,
+            &moving.arguments(&["--source-stopped", "--yes"]),
+        );
+        run.until_held(&proxy);
+        run.kill();
+        proxy.forget();
+    };
+
+    killed_at(ApiKey::CreateTopics, 1, Hold::Request);
+    assert!(moving.out().join("distributed.properties").exists());
+    assert!(topics("_killed.").is_empty(), "after the files");
+    killed_at(ApiKey::CreateTopics, 2, Hold::Request);
+    assert_eq!(
+        topics("_killed."),
+        ["_killed.config"],
+        "after the first topic"
+    );
+    killed_at(ApiKey::Produce, 2, Hold::Request);
+    let seeded = positions("_killed.offset");
+    assert!(
+        (1..3).contains(&seeded),
+        "in the middle of seeding: {seeded}"
+    );
+    killed_at(ApiKey::Produce, 1, Hold::Response);
+    assert!(!moving.out().join("report.json").exists());
+    _ = moving.migrate(&["--source-stopped", "--yes"]).success();
+    assert!(moving.out().join("report.json").exists());
+    assert_eq!(positions("_killed.offset"), 3, "each once");
+
+    let mut worker = moving.start_distributed();
+    let rest = Proxy::of_worker(&worker.url);
+    let registering = ["--source-stopped", "--yes", "--url", &rest.url()];
+    let killed_at_line = |line: &str, hold| {
+        rest.hold_at_line(line, hold);
+        let mut run = Run::start(&moving.world, &moving.arguments(&registering));
+        run.until_held(&rest);
+        run.kill();
+        rest.forget();
+    };
+    killed_at_line("POST /connectors", Hold::Response);
+    killed_at_line("PUT /connectors/killed-source-0/resume", Hold::Request);
+    killed_at_line("PUT /connectors/killed-source-1/resume", Hold::Response);
+    _ = moving.migrate(&registering).success();
+    for connector in ["source-0", "source-1", "source-2", "sink"] {
+        worker.wait_running(&format!("killed-{connector}"));
+    }
+    moving.expect_lines();
+    moving.append(10);
+    moving.expect_lines();
+    worker.stop();
+}
