@@ -9,6 +9,7 @@ use connectctl::model::storage_records::{
 use indexmap::IndexMap;
 use serde_json::json;
 
+use crate::oracle_config_topic;
 use crate::support::connect::Distributed;
 use crate::support::world::World;
 use crate::support::{java, kafka, require_kafka, rest, wait};
@@ -49,7 +50,9 @@ fn a_connector_registered_by_records_is_served_stopped_and_its_life_is_folded() 
     let world = World::new();
     let bootstrap = kafka::shared().bootstrap();
     let input = world.file("in \"1\".txt", "one\n");
-    let file = Distributed::file(world.root(), &bootstrap, GROUP, &[]);
+    // So that the leader writes in transactions, whose markers are not records, and fences.
+    let settings = [("exactly.once.source.support", "enabled")];
+    let file = Distributed::file(world.root(), &bootstrap, GROUP, &settings);
     let worker = Distributed::start(&file);
     let config: IndexMap<String, String> = [
         (
@@ -113,6 +116,14 @@ fn a_connector_registered_by_records_is_served_stopped_and_its_life_is_folded() 
     );
     assert!(stopped.has_run, "it ran before it was stopped");
 
+    let topic = format!("_{GROUP}.config");
+    let ours = oracle_config_topic::assert_read_alike(&bootstrap, &topic);
+    let fenced = (
+        ours.state().fencing_count(NAME),
+        ours.state().task_generation(NAME),
+    );
+    assert_eq!(fenced, (Some(1), Some(1)));
+
     every_status_record_is_read(&bootstrap);
     assert!(
         folded(&bootstrap)
@@ -121,6 +132,7 @@ fn a_connector_registered_by_records_is_served_stopped_and_its_life_is_folded() 
     );
     assert_eq!(rest::delete(&url).status, 204);
     assert!(folded(&bootstrap).connectors.is_empty());
+    oracle_config_topic::assert_read_alike(&bootstrap, &topic);
 }
 
 fn every_status_record_is_read(bootstrap: &str) {

@@ -92,10 +92,10 @@ pub enum ConfigRecord {
         task: i32,
         properties: ConnectorProperties,
     },
-    /// Applies the task configurations before it; `None`: null where a count belongs.
+    /// Applies the task configurations before it; an error where a count belongs matters only if there is such a connector.
     Commit {
         connector: String,
-        tasks: Option<i32>,
+        tasks: Result<i32, StorageRecordError>,
     },
     Restart {
         connector: String,
@@ -177,7 +177,7 @@ impl ConfigRecord {
         } else if let Some(rest) = key.strip_prefix(TASK) {
             task(rest, value)
         } else if let Some(connector) = key.strip_prefix(COMMIT) {
-            commit(connector, value)
+            Ok(commit(connector, value))
         } else if let Some(connector) = key.strip_prefix(RESTART) {
             restart(connector, value)
         } else if let Some(connector) = key.strip_prefix(FENCING) {
@@ -269,16 +269,11 @@ fn task(rest_of_key: &str, value: Option<RawValue<'_>>) -> Parsed {
     })
 }
 
-fn commit(connector: &str, value: Option<RawValue<'_>>) -> Parsed {
-    let connector = connector.to_owned();
-    if value.is_none() {
-        return Ok(ConfigRecord::Commit {
-            connector,
-            tasks: None,
-        });
+fn commit(connector: &str, value: Option<RawValue<'_>>) -> ConfigRecord {
+    ConfigRecord::Commit {
+        connector: connector.to_owned(),
+        tasks: object(value).and_then(|fields| number(&fields, "tasks")),
     }
-    let tasks = Some(number(&object(value)?, "tasks")?);
-    Ok(ConfigRecord::Commit { connector, tasks })
 }
 
 fn fencing(connector: &str, value: Option<RawValue<'_>>) -> Parsed {
@@ -477,12 +472,16 @@ mod tests {
             parse("commit-x", r#"{"tasks":1}"#).unwrap(),
             ConfigRecord::Commit {
                 connector: "x".to_owned(),
-                tasks: Some(1)
+                tasks: Ok(1)
             }
         );
+        let not_a_count = StorageRecordError::Invalid("the count is not an integer");
         assert_eq!(
-            ignored("commit-x", r#"{"tasks":1.0}"#),
-            "the count is not an integer"
+            parse("commit-x", r#"{"tasks":1.0}"#).unwrap(),
+            ConfigRecord::Commit {
+                connector: "x".to_owned(),
+                tasks: Err(not_a_count)
+            }
         );
         assert_eq!(
             parse("tasks-fencing-x", r#"{"task-count":3}"#).unwrap(),

@@ -267,16 +267,16 @@ impl ConfigState {
     fn commit(
         &mut self,
         connector: String,
-        tasks: Option<i32>,
+        tasks: Result<i32, StorageRecordError>,
     ) -> Result<ConfigChange, StorageRecordError> {
         if !self.connectors.contains_key(&connector) {
             // The connector was deleted, and compaction removed its records but not these.
             let name = self.names.entry(connector).or_default();
             name.deferred = None;
-            name.has_task_records |= tasks.is_some_and(|tasks| tasks > 0);
+            name.has_task_records |= tasks.is_ok_and(|tasks| tasks > 0);
             return Ok(ConfigChange::None);
         }
-        let count = tasks.ok_or(StorageRecordError::Invalid("the value is null"))?;
+        let count = tasks?;
         if count > 0 {
             self.note_task_record(&connector);
         }
