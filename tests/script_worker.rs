@@ -1,5 +1,6 @@
 //! The machines of the worker run the scripts of `fixtures/scripts`; see `script_worker/script.rs` for what a script says.
 
+mod herder;
 mod member;
 mod script;
 
