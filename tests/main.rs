@@ -11,6 +11,7 @@ mod fuzz_corpus;
 mod golden_deployments;
 mod golden_offsets;
 mod live_config_topic;
+mod live_control;
 mod live_cutover;
 mod live_group;
 mod live_judge;

@@ -45,7 +45,7 @@ pub struct Cutover {
 /// Who moves the deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mover {
-    /// `connectctl migrate`, then again with `--url`.
+    /// `connectctl migrate`, whose embedded worker registers the connectors.
     Connectctl,
     /// [`by_hand::migrate`], then POST of each connector: the control experiment.
     Hand,
@@ -164,7 +164,7 @@ impl<'a> Run<'a> {
         standalone.stop();
 
         match self.plan.mover {
-            Mover::Connectctl => self.migrate(&[]),
+            Mover::Connectctl => self.migrate(),
             Mover::Hand => self.migrate_by_hand(),
         }
         if self.plan.shift != 0 {
@@ -173,10 +173,7 @@ impl<'a> Run<'a> {
         self.say("starting connect-distributed with the generated distributed.properties");
         let file = self.world.path("distributed/distributed.properties");
         let mut distributed = Distributed::start(&file);
-        // connectctl would compare the position that was shifted, and leave its connector STOPPED.
-        if self.plan.mover == Mover::Connectctl && self.plan.shift == 0 {
-            self.migrate(&["--url", &distributed.url]);
-        } else {
+        if self.plan.mover == Mover::Hand {
             self.register(&distributed);
         }
         self.all_running(&distributed);
@@ -227,7 +224,7 @@ impl<'a> Run<'a> {
 
     /// Runs `connectctl migrate WORKER CONNECTOR… --yes`, as typed in the README.
     #[track_caller]
-    fn migrate(&self, more: &[&str]) {
+    fn migrate(&self) {
         let name = |path: &PathBuf| {
             let name = path.file_name().expect("a file");
             name.to_string_lossy().into_owned()
@@ -241,7 +238,6 @@ impl<'a> Run<'a> {
                 format!("offset.storage.partitions={partitions}"),
             ]);
         }
-        typed.extend(more.iter().map(|&argument| argument.to_owned()));
         typed.extend(["--source-stopped".to_owned(), "--yes".to_owned()]);
         self.say(&format!("connectctl {}", typed.join(" ")));
         let ran = self.world.run(&typed).success();

@@ -43,7 +43,7 @@ pub struct Migrate {
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub accept: Vec<String>,
     /// How the result is verified beyond reading it back
-    #[arg(long, value_enum, default_value_t = Verify::None, value_name = "HOW")]
+    #[arg(long, value_enum, default_value_t = Verify::Control, value_name = "HOW")]
     pub verify: Verify,
 
     #[command(flatten)]
@@ -236,10 +236,10 @@ mod tests {
     }
 
     #[test]
-    fn an_embedded_worker_verifies_when_asked_and_runs_nothing() {
+    fn an_embedded_worker_verifies_unless_told_otherwise_and_runs_nothing() {
         let verify = |arguments: &[&str]| parsed(arguments).map(|args| args.choices().verify);
-        assert_eq!(verify(&[]), Ok(Verification::None));
-        assert_eq!(verify(&["--verify", "control"]), Ok(Verification::Control));
+        assert_eq!(verify(&[]), Ok(Verification::Control));
+        assert_eq!(verify(&["--verify", "none"]), Ok(Verification::None));
         assert!(verify(&["--verify", "run"]).is_err());
     }
 }

@@ -14,8 +14,12 @@ use crate::cli::error::{CliError, Kind, Outcome};
 use crate::cli::runtime;
 use crate::io::apply::{self, ApplyError, Means, Target};
 use crate::io::consent::{Approved, Consent};
+use crate::io::observe::{self, Advertised};
 use crate::io::offset_store::WatchedFile;
+use crate::io::rest_tls;
+use crate::model::worker_config::AdvertisedListener;
 use crate::plan::render;
+use crate::worker::control::{self, Report as ControlReport, Subject};
 
 /// How often a plan may change under the user's yes before the run gives up.
 const ROUNDS: usize = 3;
@@ -143,36 +147,80 @@ async fn carry_out(
         interrupt: &session.interrupt,
     };
     let failed = |error| apply_failed(session, error);
-    let control = apply::apply(&approved, &means).await.map_err(failed)?;
-    if control.as_ref().is_some_and(|report| report.interrupted) {
-        return Err(left_when_interrupted(session));
+    let ran = apply::apply(&approved, &means).await.map_err(failed)?;
+    if let Some(report) = ran.as_ref().filter(|report| report.interrupted) {
+        return Err(left_when_interrupted(session, report));
     }
     let after = look(session, &mut reach.clone())
         .await
         .map_err(|error| not_verified(session, error))?;
-    let promises = verdict::judge(approved.plan(), observed.as_ref(), &after, control.as_ref());
+    let mut promises = verdict::judge(approved.plan(), observed.as_ref(), &after, ran.as_ref());
+    if ran.is_some() {
+        promises.push(verdict::advertised_address(&advertised(&after).await));
+    }
     let broken = verdict::is_broken(&promises);
     if !broken && approved.plan().deletes() {
         apply::delete_old(&approved, &means).await.map_err(failed)?;
     }
-    conclude(session, draft.with_promises(promises), broken, &after)
+    let verified = Verified {
+        broken,
+        unregistered: ran.is_some_and(|report| !report.registered),
+    };
+    conclude(session, draft.with_promises(promises), &verified, &after)
+}
+
+/// Settings of the workers' own listeners name files of the workers' hosts: that they are not here is no failure.
+async fn advertised(after: &Look) -> Advertised {
+    let worker = &after.plan.worker;
+    let listener = AdvertisedListener::of(worker);
+    let is_secure = listener.as_ref().is_some_and(|l| l.scheme == "https");
+    let tls = is_secure.then(|| rest_tls::of_worker(worker)).transpose();
+    let tls = match tls {
+        Ok(tls) => tls,
+        Err(error) => {
+            return Advertised::NotReachable {
+                url: "https".to_owned(),
+                reason: error.to_string(),
+            };
+        }
+    };
+    let cluster_id = after
+        .observed
+        .as_ref()
+        .and_then(|o| o.cluster_id.as_deref());
+    observe::advertised(listener, tls, cluster_id).await
 }
 
 /// Ctrl-C came while the embedded worker was at work.
-fn left_when_interrupted(session: &Session<'_>) -> CliError {
-    session
-        .ui
-        .note("the embedded worker has left its group; every connector that it stored is STOPPED");
+fn left_when_interrupted(session: &Session<'_>, report: &ControlReport) -> CliError {
+    let group = report.promises.iter().find(|p| p.subject == Subject::Group);
+    let broken = group.filter(|promise| promise.verdict == control::Verdict::Broken);
+    session.ui.note(&match broken {
+        None => "the embedded worker has left its group; every connector that it stored is STOPPED".to_owned(),
+        Some(promise) => format!(
+            "every connector that the embedded worker stored is STOPPED; its place in the group ends with its session ({})",
+            promise.detail
+        ),
+    });
     runtime::interrupted()
+}
+
+/// What became of a run that was carried out.
+struct Verified {
+    /// A promise is broken.
+    broken: bool,
+    /// The embedded worker did not come to register everything.
+    unregistered: bool,
 }
 
 /// Saves and prints the report of a run that was carried out and judged.
 fn conclude(
     session: &Session<'_>,
     draft: Draft,
-    broken: bool,
+    verified: &Verified,
     after: &Look,
 ) -> Result<Outcome, CliError> {
+    let broken = verified.broken;
     let outcome = if broken { "unverified" } else { "done" };
     let next = if broken {
         Vec::new()
@@ -185,8 +233,16 @@ fn conclude(
     session.ui.note(&format!("report: {}", path.display()));
     if broken {
         let error = anyhow!("applied, but a promise is broken (see above)");
-        return Err(CliError::new(Kind::Unverified, error)
-            .hint("run the same command again: it does only what is missing"));
+        let unverified = CliError::new(Kind::Unverified, error)
+            .hint("run the same command again: it does only what is missing");
+        return Err(if verified.unregistered {
+            let command = next::registration(session.args);
+            unverified.hint(format!(
+                "if workers of this group run by now, register with them: {command}"
+            ))
+        } else {
+            unverified
+        });
     }
     Ok(Outcome::Done)
 }

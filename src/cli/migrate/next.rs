@@ -13,6 +13,11 @@ pub(super) struct Next {
     pub(super) command: String,
 }
 
+/// Returns how to register on a Connect cluster whose workers run already.
+pub(super) fn registration(args: &Migrate) -> String {
+    typed(args, &["--url", "http://WORKER:8083"])
+}
+
 /// Returns what is left to the operator after a plan was applied.
 pub(super) fn commands(args: &Migrate, plan: &Plan) -> Vec<Next> {
     let mut next = Vec::new();
@@ -31,13 +36,18 @@ pub(super) fn commands(args: &Migrate, plan: &Plan) -> Vec<Next> {
     }
     if args.rest.url.is_empty() {
         next.push(said(
-            "start the distributed workers with the new worker file",
+            if plan.registrar == Registrar::Control {
+                "start the distributed workers with the new worker file: the connectors are registered and start with them"
+            } else {
+                "start the distributed workers with the new worker file"
+            },
             &format!("connect-distributed {}", quoted(&worker.to_string_lossy())),
         ));
-        if plan.registrar != Registrar::Control {
+        let unregistered = plan.connectors.iter().any(|c| !c.already_moved);
+        if plan.registrar != Registrar::Control && unregistered {
             next.push(said(
                 "register the connectors, once a worker answers",
-                &typed(args, &["--url", "http://WORKER:8083"]),
+                &registration(args),
             ));
         }
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::look::Look;
+use crate::io::observe::Advertised;
 use crate::plan::{ConnectorKind, Observed, Plan, Registration, Stopped, TopicState};
 use crate::worker::control;
 
@@ -59,6 +60,26 @@ pub(super) fn judge(
         None => promises.push(embedded_worker()),
     }
     promises
+}
+
+/// The address at which the deployed workers will reach each other; nobody need listen there yet.
+pub(super) fn advertised_address(found: &Advertised) -> Promise {
+    let promise = "advertised address";
+    match found {
+        Advertised::Proven { url } => kept(promise, format!("proven: a worker answers at {url}")),
+        Advertised::NotReachable { url, reason } => not_performed(
+            promise,
+            &format!("{url} is not reachable from here: {reason}"),
+        ),
+        Advertised::OwnHost { port } => not_performed(
+            promise,
+            &format!("port {port} of each worker's own host, whose name is not known here"),
+        ),
+        Advertised::NoListener => broken(
+            promise,
+            "no listener of the file fits rest.advertised.*".to_owned(),
+        ),
+    }
 }
 
 /// What the embedded worker promised.

@@ -38,6 +38,9 @@ use rest_server::RestServer;
 /// What the worker calls itself: its dead self is told from living workers by it.
 pub const CLIENT_ID: &str = "connectctl-control";
 
+/// Pause after a write that failed.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// The storage topics by role.
 #[derive(Debug, Clone)]
 pub struct Topics {
@@ -237,10 +240,13 @@ impl<W: FnMut(Progress)> Run<W> {
             let records: Vec<_> = records.into_iter().map(outgoing).collect();
             match writer.write_within(&records, within).await {
                 Ok(_) => Event::Written,
-                Err(error) => Event::WriteFailed {
-                    why: failure(&error),
-                    reason: error.to_string(),
-                },
+                Err(error) => {
+                    tokio::time::sleep(PAUSE).await;
+                    Event::WriteFailed {
+                        why: failure(&error),
+                        reason: error.to_string(),
+                    }
+                }
             }
         });
     }

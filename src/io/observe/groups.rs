@@ -1,11 +1,23 @@
 //! Consumer groups and the Connect group: who is in them and where they stand.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use tokio::time::Instant;
+
+use crate::io::embedded::CLIENT_ID;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::offsets::OffsetSpec;
 use crate::plan::{ConnectGroup, Observed, PartitionPosition, Plan, SinkGroup};
+
+/// `session.timeout.ms` of a worker that does not set it.
+const DEFAULT_SESSION_MS: u64 = 10_000;
+
+/// How much later than at the end of a session a coordinator may notice.
+const GRACE: Duration = Duration::from_secs(3);
+
+const PAUSE: Duration = Duration::from_millis(250);
 
 pub(super) async fn observe(
     cluster: &Cluster,
@@ -23,11 +35,38 @@ pub(super) async fn observe(
         .map(|(id, group)| (id, group.protocol_type))
         .collect();
     if observed.groups.contains_key(&draft.group_id) {
-        observed.connect_group = connect_group(cluster, &draft.group_id).await?;
+        observed.connect_group = without_our_ghost(cluster, draft).await?;
     }
     observed.sink_groups =
         sink_groups(cluster, &draft.sink_groups(), &observed.topic_names).await?;
     Ok(())
+}
+
+/// Describes the Connect group, and waits while nobody but an embedded worker of connectctl is in it.
+///
+/// One that was killed stays a member until its session ends; one that lives is done in a moment.
+async fn without_our_ghost(
+    cluster: &Cluster,
+    draft: &Plan,
+) -> Result<Option<ConnectGroup>, KafkaError> {
+    let session = draft.worker.get("session.timeout.ms");
+    let session = session.and_then(|text| text.trim().parse().ok());
+    let session = Duration::from_millis(session.unwrap_or(DEFAULT_SESSION_MS));
+    let deadline = Instant::now() + session + GRACE;
+    let ours = format!("{CLIENT_ID} at ");
+    loop {
+        let group = connect_group(cluster, &draft.group_id).await?;
+        let members = group.as_ref().map_or(&[][..], |group| &group.members);
+        let is_ours = !members.is_empty() && members.iter().all(|name| name.starts_with(&ours));
+        if !is_ours || Instant::now() >= deadline {
+            return Ok(group);
+        }
+        tracing::info!(
+            group = draft.group_id,
+            "waiting for an embedded worker to leave the group"
+        );
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// Returns the group as its coordinator describes it; `None`: the coordinator did not tell.

@@ -1,5 +1,6 @@
 //! Cluster and standalone worker → [`Observed`]: the facts that a plan rests on, read the same way before and after the yes.
 
+mod advertised;
 mod groups;
 mod source;
 mod stores;
@@ -12,6 +13,7 @@ use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::plan::{Observed, Plan};
 
+pub use advertised::{Advertised, advertised};
 pub use groups::connect_group;
 pub use source::{SourceWorker, Whereabouts, listener_urls};
 pub use stores::{registered_connectors, stored_connector_names};

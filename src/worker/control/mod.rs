@@ -33,7 +33,7 @@ use waves::{Batch, Waves};
 #[derive(Debug, Clone)]
 pub struct Job {
     pub connectors: Vec<Connector>,
-    /// How long the group may take to answer.
+    /// How long the group may take to answer, and how long a write is tried again.
     pub patience: Millis,
 }
 
@@ -168,9 +168,6 @@ enum State {
     Done,
 }
 
-/// Batches that failed in a row before the run gives up.
-const ATTEMPTS: u32 = 5;
-
 /// One control run.
 #[derive(Debug)]
 pub struct Control {
@@ -180,7 +177,8 @@ pub struct Control {
     waves: Waves,
     /// The batch that is being written.
     writing: Option<Batch>,
-    attempts: u32,
+    /// Since when writes have failed.
+    failing_since: Option<Millis>,
     /// Until when the group must have answered.
     until: Option<Millis>,
     is_member: bool,
@@ -198,7 +196,7 @@ impl Control {
             state: State::Idle,
             ledger: Ledger::default(),
             writing: None,
-            attempts: 0,
+            failing_since: None,
             until: None,
             is_member: false,
             registered: false,
@@ -322,12 +320,12 @@ impl Control {
     }
 
     fn written(&mut self) {
-        self.attempts = 0;
+        self.failing_since = None;
         self.writing = None;
     }
 
     fn write_failed(&mut self, now: Millis, reason: &str, why: WriteFailure) -> Vec<Action> {
-        if self.tries_again(why) {
+        if self.tries_again(now, why) {
             return self.next_batch(now);
         }
         let why = format!("not written: {reason}");
@@ -336,12 +334,12 @@ impl Control {
     }
 
     /// Takes a failed batch back; false when there is no hope for it.
-    fn tries_again(&mut self, why: WriteFailure) -> bool {
+    fn tries_again(&mut self, now: Millis, why: WriteFailure) -> bool {
         let batch = self.writing.take();
-        self.attempts += 1;
+        let since = *self.failing_since.get_or_insert(now);
         match (why, batch) {
             (WriteFailure::TooLarge, Some(batch)) => self.waves.halve(&batch, &self.job.connectors),
-            (WriteFailure::Passing, Some(batch)) if self.attempts < ATTEMPTS => {
+            (WriteFailure::Passing, Some(batch)) if now < since + self.job.patience => {
                 self.writing = Some(batch);
                 true
             }
@@ -434,7 +432,7 @@ impl Control {
     }
 
     fn state_failed(&mut self, now: Millis, reason: &str, why: WriteFailure) -> Vec<Action> {
-        if self.tries_again(why) {
+        if self.tries_again(now, why) {
             return self.next_state();
         }
         let finding = Finding::Bad(format!("not written: {reason}"));

@@ -1,0 +1,77 @@
+//! Where a worker tells the others to reach it.
+
+use super::{Properties, effective_value};
+
+/// What a worker advertises of its REST listener (`RestServer.advertisedUrl`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdvertisedListener {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// `None`: the name of the worker's own host, which only that host knows.
+    pub host: Option<String>,
+    pub port: u16,
+}
+
+impl AdvertisedListener {
+    /// Reads it from a worker file; `None`: no listener of the file fits, and a worker would not start.
+    pub fn of(worker: &Properties) -> Option<Self> {
+        let value = |key: &str| {
+            let value = worker.get(key).map(|value| effective_value(key, value));
+            value.filter(|value| !value.is_empty())
+        };
+        let listeners = value("listeners").unwrap_or("http://:8083");
+        let listeners: Vec<_> = listeners.split(',').filter_map(parts).collect();
+        let scheme = match value("rest.advertised.listener") {
+            Some(scheme) => scheme.to_ascii_lowercase(),
+            None if listeners.iter().any(|(scheme, ..)| scheme == "http") => "http".to_owned(),
+            None => "https".to_owned(),
+        };
+        let listener = listeners.into_iter().find(|(found, ..)| *found == scheme);
+        let (scheme, host, port) = listener?;
+        let host = match value("rest.advertised.host.name") {
+            Some(host) => Some(host.to_owned()),
+            None if matches!(host, "" | "0.0.0.0" | "[::]") => None,
+            None => Some(host.to_owned()),
+        };
+        let port = match value("rest.advertised.port") {
+            Some(port) => port.parse().ok()?,
+            None => port,
+        };
+        Some(Self { scheme, host, port })
+    }
+}
+
+fn parts(listener: &str) -> Option<(String, &str, u16)> {
+    let (scheme, address) = listener.trim().split_once("://")?;
+    let (host, port) = address.rsplit_once(':')?;
+    Some((scheme.to_ascii_lowercase(), host, port.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pairs: &[(&str, &str)]) -> Option<(String, Option<String>, u16)> {
+        let worker = pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        AdvertisedListener::of(&worker).map(|found| (found.scheme, found.host, found.port))
+    }
+
+    #[test]
+    fn a_worker_advertises_its_listener_unless_it_is_told_otherwise() {
+        let named = |host: &str| Some(host.to_owned());
+        assert_eq!(of(&[]), Some(("http".into(), None, 8083)));
+        let two = ("listeners", "https://b:2,HTTP://a:1");
+        assert_eq!(of(&[two]), Some(("http".into(), named("a"), 1)));
+        let secure = ("rest.advertised.listener", "https");
+        assert_eq!(of(&[two, secure]), Some(("https".into(), named("b"), 2)));
+        let told = [
+            ("rest.advertised.host.name", "pod"),
+            ("rest.advertised.port", "9"),
+        ];
+        assert_eq!(of(&told), Some(("http".into(), named("pod"), 9)));
+        assert_eq!(of(&[secure]), None);
+    }
+}

@@ -1,0 +1,290 @@
+//! `migrate --verify control`: an embedded worker in the real group, and what real JVM workers make of what it leaves.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use connectctl::model::connector_config::TargetState;
+use connectctl::model::storage_records::ConfigState;
+use kafka_protocol::messages::ApiKey;
+use serde_json::Value;
+
+use crate::support::connect::{Distributed, Worker};
+use crate::support::moving::Moving;
+use crate::support::proxy::{Hold, Proxy};
+use crate::support::run::Run;
+use crate::support::{java, kafka, ports, require_kafka, rest, wait};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const CONTROL: [&str; 4] = ["--source-stopped", "--yes", "--verify", "control"];
+
+/// Sessions that end soon: a member that was killed is gone after this.
+const SHORT_SESSION: [&str; 4] = [
+    "--set",
+    "session.timeout.ms=6000",
+    "--set",
+    "heartbeat.interval.ms=1500",
+];
+
+/// Returns what the report says of a promise.
+#[track_caller]
+fn promise(moving: &Moving, name: &str) -> Value {
+    let report = moving.report();
+    let promises = report["promises"].as_array().expect("promises");
+    let found = promises.iter().find(|promise| promise["promise"] == name);
+    found
+        .unwrap_or_else(|| panic!("{name} is not in {report:#}"))
+        .clone()
+}
+
+/// Returns the records of the config topic as Kafka's own consumer reads them: keys and values.
+fn config_records(moving: &Moving) -> Vec<(String, String)> {
+    let topic = format!("_{}.config", moving.name.replace('-', "_"));
+    let text =
+        |bytes: Option<Vec<u8>>| String::from_utf8(bytes.unwrap_or_default()).expect("UTF-8");
+    java::read_topic(&kafka::shared().bootstrap(), &topic)
+        .into_iter()
+        .map(|record| (text(record.key), text(record.value)))
+        .collect()
+}
+
+/// Panics unless every stored connector is STOPPED and has never been anything else; returns how many there are.
+#[track_caller]
+fn expect_stopped(moving: &Moving) -> usize {
+    let mut state = ConfigState::new();
+    for (offset, (key, value)) in (0..).zip(config_records(moving)) {
+        // A JVM worker's session key is no news to us.
+        let _ignored = state.apply(offset, Some(key.as_bytes()), Some(value.as_bytes()));
+    }
+    for (name, connector) in &state.connectors {
+        assert_eq!(connector.target, TargetState::Stopped, "{name}");
+        assert!(!connector.has_run, "{name}");
+    }
+    state.connectors.len()
+}
+
+/// Writes the generated worker file as a worker that does not go through the proxy needs it, and starts that worker.
+#[track_caller]
+fn start_past_the_proxy(moving: &Moving, proxy: &Proxy) -> Worker {
+    let generated = moving.out().join("distributed.properties");
+    let text = fs::read_to_string(generated).expect("it was generated");
+    let real = text
+        .replace(&proxy.bootstrap(), &kafka::shared().bootstrap())
+        .lines()
+        .filter(|line| !line.starts_with("listeners="))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let file: PathBuf = moving
+        .world
+        .path(format!("past-the-proxy-{}.properties", ports::free()));
+    let listener = format!("listeners=http://127.0.0.1:{}\n", ports::free());
+    fs::write(&file, real + &listener).expect("the world is writable");
+    Distributed::start(&file)
+}
+
+#[track_caller]
+fn expect_status(worker: &Worker, connector: &str, state: &str) {
+    let url = format!("{}/connectors/{connector}/status", worker.url);
+    let mut last = String::new();
+    let reached = wait::until(PATIENCE, || {
+        let Ok(answer) = rest::request("GET", &url, None) else {
+            return false;
+        };
+        last.clone_from(&answer.text);
+        answer.status == 200 && answer.json()["connector"]["state"] == state
+    });
+    assert!(
+        reached,
+        "{connector} is not {state}: {last}\n{}",
+        worker.log_tail(40)
+    );
+}
+
+fn names(worker: &Worker) -> Value {
+    rest::get(&format!("{}/connectors", worker.url)).json()
+}
+
+#[test]
+fn a_real_worker_starts_on_what_control_registered_and_goes_on_where_the_old_one_stopped() {
+    require_kafka!();
+    let bootstrap = kafka::shared().bootstrap();
+    let mut moving = Moving::run("control-whole", &bootstrap);
+    moving.append(10);
+    // A connector of a class that no worker has, with a number where Connect wants a string.
+    let foreign = moving.world.file(
+        "standalone/foreign.json",
+        r#"{"name":"control-whole-foreign","config":{"connector.class":"com.example.NoSuchSinkConnector","topics":"control-whole-none","tasks.max":1}}"#,
+    );
+    moving.deployment.connectors.push(foreign);
+    let ran = moving.migrate(&CONTROL).success();
+    for name in [
+        "group joined and left",
+        "storage topics readable and writable",
+        "connectors stored as STOPPED",
+        "offsets found as a worker finds them",
+        "sink groups where they stood",
+        "REST answered",
+        "final states stored",
+    ] {
+        let promise = promise(&moving, name);
+        assert_eq!(promise["verdict"], "kept", "{promise}");
+        assert!(promise["ms"].is_u64(), "{promise}");
+        assert!(
+            ran.stdout.contains(&format!("{name}: kept in ")),
+            "{}",
+            ran.stdout
+        );
+    }
+    assert_eq!(moving.report()["embedded_worker"], "performed");
+    let records = config_records(&moving);
+    let all = [
+        "control-whole-source",
+        "control-whole-sink",
+        "control-whole-foreign",
+    ];
+    let [source, sink, foreign] = all;
+    let expected: Vec<_> = ["target-state-", "connector-", "target-state-"]
+        .iter()
+        .flat_map(|prefix| all.map(|name| format!("{prefix}{name}")))
+        .collect();
+    let keys: Vec<_> = records.iter().map(|(key, _)| key.clone()).collect();
+    assert_eq!(keys, expected);
+    assert!(
+        records[5].1.contains(r#""tasks.max":"1""#),
+        "{}",
+        records[5].1
+    );
+    let again = moving.migrate(&CONTROL).success();
+    assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
+
+    let mut worker = moving.start_distributed();
+    worker.wait_running(source);
+    worker.wait_running(sink);
+    expect_status(&worker, foreign, "FAILED");
+    moving.expect_lines();
+    moving.append(10);
+    moving.expect_lines();
+    let later = moving.migrate(&CONTROL).success();
+    assert!(later.stdout.contains("nothing to do"), "{}", later.stdout);
+    worker.stop();
+}
+
+#[test]
+fn killed_between_any_two_writes_it_leaves_connectors_absent_or_stopped_and_the_next_run_goes_on() {
+    require_kafka!();
+    let proxy = Proxy::start(&kafka::shared().bootstrap());
+    let mut moving = Moving::run("control-killed", &proxy.bootstrap());
+    moving.append(10);
+    let words = [&CONTROL[..], &SHORT_SESSION].concat();
+    let arguments = moving.arguments(&words);
+    let killed_at = |nth, hold| {
+        proxy.hold_at(ApiKey::Produce, nth, hold);
+        let mut run = Run::start(&moving.world, &arguments);
+        run.until_held(&proxy);
+        run.kill();
+        proxy.forget();
+        expect_stopped(&moving)
+    };
+    // The first write of all seeds the offset.
+    assert_eq!(killed_at(2, Hold::Request), 0, "before the target states");
+    assert_eq!(killed_at(1, Hold::Response), 0, "after the target states");
+    assert_eq!(killed_at(2, Hold::Response), 2, "after the connectors");
+
+    let mut worker = start_past_the_proxy(&moving, &proxy);
+    for connector in ["control-killed-source", "control-killed-sink"] {
+        expect_status(&worker, connector, "STOPPED");
+        let tasks = rest::get(&format!("{}/connectors/{connector}/tasks", worker.url)).json();
+        assert_eq!(tasks, Value::Array(Vec::new()));
+    }
+    worker.stop();
+
+    assert_eq!(killed_at(1, Hold::Request), 2, "before the final states");
+    _ = moving.migrate(&words).success();
+    let worker = start_past_the_proxy(&moving, &proxy);
+    worker.wait_running("control-killed-source");
+    worker.wait_running("control-killed-sink");
+    moving.expect_lines();
+}
+
+#[test]
+fn a_worker_that_comes_before_the_join_or_in_the_middle_of_registration_is_left_alone() {
+    require_kafka!();
+    let proxy = Proxy::start(&kafka::shared().bootstrap());
+    let moving = Moving::run("control-company", &proxy.bootstrap());
+    let words = [&CONTROL[..], &SHORT_SESSION].concat();
+    let arguments = moving.arguments(&words);
+
+    // Between the look at the group and the join.
+    proxy.hold_at(ApiKey::JoinGroup, 1, Hold::Request);
+    let mut run = Run::start(&moving.world, &arguments);
+    run.until_held(&proxy);
+    let mut worker = start_past_the_proxy(&moving, &proxy);
+    proxy.release();
+    let ran = run.end().code(4);
+    assert!(
+        ran.stdout.contains("group joined and left: BROKEN"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stderr.contains("--url"), "{}", ran.stderr);
+    assert_eq!(
+        promise(&moving, "connectors stored as STOPPED")["verdict"],
+        "broken"
+    );
+    assert_eq!(
+        promise(&moving, "offsets found as a worker finds them")["verdict"],
+        "kept"
+    );
+    assert_eq!(expect_stopped(&moving), 0);
+    assert_eq!(names(&worker), Value::Array(Vec::new()));
+    // The group is in use now: the plan says so.
+    let refused = moving.migrate(&words).code(5);
+    assert!(
+        refused.stderr.contains("active member"),
+        "{}",
+        refused.stderr
+    );
+    worker.stop();
+
+    // Between the target states and the connectors.
+    proxy.hold_at(ApiKey::Produce, 2, Hold::Request);
+    let mut run = Run::start(&moving.world, &arguments);
+    run.until_held(&proxy);
+    let mut worker = start_past_the_proxy(&moving, &proxy);
+    proxy.release();
+    let ran = run.end().code(4);
+    assert!(
+        ran.stdout.contains("group joined and left: BROKEN"),
+        "{}",
+        ran.stdout
+    );
+    let _stored = expect_stopped(&moving);
+    worker.stop();
+
+    // Before the final states, when the group has been left: the worker sees STOPPED, and then what it is to run.
+    let run = Run::start(&moving.world, &arguments);
+    _ = run.end().success();
+    let worker = start_past_the_proxy(&moving, &proxy);
+    worker.wait_running("control-company-source");
+    moving.expect_lines();
+}
+
+#[test]
+fn a_worker_that_comes_before_the_final_states_sees_stopped_and_then_runs() {
+    require_kafka!();
+    let proxy = Proxy::start(&kafka::shared().bootstrap());
+    let mut moving = Moving::run("control-late", &proxy.bootstrap());
+    moving.append(10);
+    // Offsets, target states, connectors, final states.
+    proxy.hold_at(ApiKey::Produce, 4, Hold::Request);
+    let mut run = Run::start(&moving.world, &moving.arguments(&CONTROL));
+    run.until_held(&proxy);
+    let worker = start_past_the_proxy(&moving, &proxy);
+    expect_status(&worker, "control-late-source", "STOPPED");
+    expect_status(&worker, "control-late-sink", "STOPPED");
+    proxy.release();
+    let ran = run.end();
+    worker.wait_running("control-late-source");
+    worker.wait_running("control-late-sink");
+    moving.expect_lines();
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+}
