@@ -57,6 +57,9 @@ impl PartialOrd for Item<'_> {
 /// Compares as Java's `String` does, by UTF-16 units: that is the order of UTF-8, but for U+E000 to U+FFFF, whose first
 /// bytes are EE and EF, which come after everything beyond U+FFFF.
 pub(super) fn java_order(a: &str, b: &str) -> Ordering {
+    if a.is_ascii() && b.is_ascii() {
+        return a.cmp(b);
+    }
     let unit = |byte| match byte {
         0xee | 0xef => byte + 0x10,
         _ => byte,
