@@ -12,6 +12,7 @@ mod golden_deployments;
 mod golden_offsets;
 mod live_config_topic;
 mod live_control;
+mod live_consumer_group;
 mod live_cutover;
 mod live_group;
 mod live_judge;

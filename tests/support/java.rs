@@ -196,6 +196,13 @@ pub fn produce(bootstrap: &str, topic: &str, partition: i32, key: &[u8], value: 
     .success();
 }
 
+/// Consumes with `group.protocol=consumer` until a file exists: bootstrap servers, topic, group, file.
+#[track_caller]
+pub fn consume_by_the_new_protocol(arguments: [&str; 4]) {
+    const SOURCE: &str = include_str!("java/NewProtocolConsumer.java");
+    run(SOURCE, &arguments, b"").success();
+}
+
 fn record(line: &str) -> JavaRecord {
     use base64::Engine as _;
     let bytes = |field: &str| {

@@ -61,6 +61,21 @@ pub struct GroupMember {
     pub assignment: Bytes,
 }
 
+impl GroupDescription {
+    /// Returns what a broker says of a group that does not exist.
+    pub(super) fn dead() -> Self {
+        Self {
+            state: DEAD.to_owned(),
+            protocol_type: String::new(),
+            protocol: String::new(),
+            members: Vec::new(),
+        }
+    }
+}
+
+/// The state of a group that does not exist.
+const DEAD: &str = "Dead";
+
 /// Topic and partition.
 pub type TopicPartition = (String, i32);
 
@@ -121,8 +136,23 @@ impl Cluster {
         Ok(groups.collect())
     }
 
-    /// Describes groups at their coordinators; a group that does not exist is in state `Dead`.
+    /// Describes groups of either protocol at their coordinators; a group that does not exist is in state `Dead`.
     pub async fn describe_groups(
+        &self,
+        ids: &[String],
+    ) -> Result<BTreeMap<String, Result<GroupDescription, BrokerError>>, KafkaError> {
+        let mut described = self.describe_classic_groups(ids).await?;
+        let unknown = described
+            .iter()
+            .filter(|(_, group)| group.as_ref().is_ok_and(|group| group.state == DEAD));
+        let unknown: Vec<String> = unknown.map(|(id, _)| id.clone()).collect();
+        if !unknown.is_empty() {
+            described.extend(self.describe_consumer_groups(&unknown).await?);
+        }
+        Ok(described)
+    }
+
+    async fn describe_classic_groups(
         &self,
         ids: &[String],
     ) -> Result<BTreeMap<String, Result<GroupDescription, BrokerError>>, KafkaError> {
@@ -327,12 +357,11 @@ fn described_group(group: DescribedGroup) -> Result<GroupDescription, BrokerErro
         metadata: member.member_metadata,
         assignment: member.member_assignment,
     });
+    if unknown {
+        return Ok(GroupDescription::dead());
+    }
     Ok(GroupDescription {
-        state: if unknown {
-            "Dead".to_owned()
-        } else {
-            group.group_state.to_string()
-        },
+        state: group.group_state.to_string(),
         protocol_type: group.protocol_type.to_string(),
         protocol: group.protocol_data.to_string(),
         members: members.collect(),

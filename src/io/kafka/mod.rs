@@ -18,6 +18,7 @@ pub use permissions::TopicPermissions;
 
 pub(in crate::io) mod config;
 mod connection;
+mod consumer_groups;
 mod coordinator;
 mod fetcher;
 mod jks;
