@@ -15,6 +15,7 @@ mod live_control;
 mod live_consumer_group;
 mod live_cutover;
 mod live_group;
+mod live_ipv6;
 mod live_judge;
 mod live_kafka;
 mod live_kafka_cluster;

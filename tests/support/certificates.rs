@@ -27,7 +27,12 @@ impl Certificates {
         };
         let authority = made.authority("ca", "connectctl test authority");
         made.authority("other-ca", "another authority");
-        made.issue(&authority, "broker", &["127.0.0.1", "localhost"], "broker");
+        made.issue(
+            &authority,
+            "broker",
+            &["127.0.0.1", "localhost", "::1"],
+            "broker",
+        );
         made.issue(
             &authority,
             "elsewhere",

@@ -73,6 +73,10 @@ pub enum SeedError {
         /// Set when a broker's answer is the reason.
         answer: Option<Box<BrokerError>>,
     },
+    #[error(
+        "records cannot be written over TLS to {address}: the library that writes them takes no IPv6 address there"
+    )]
+    Ipv6OverTls { address: String },
     #[error("{topic}-{partition} acknowledged {acknowledged} of {wanted} records")]
     Acknowledged {
         topic: String,
@@ -94,6 +98,10 @@ impl SeedError {
                     .to_owned(),
             ),
             Self::Partition { answer, .. } => answer.as_ref()?.hint(),
+            Self::Ipv6OverTls { .. } => Some(
+                "Set advertised.listeners of the brokers, and bootstrap.servers, to host names."
+                    .to_owned(),
+            ),
             Self::Acknowledged { .. } | Self::Interrupted { .. } => Some(
                 "Run the command again: records that are there already are not written twice."
                     .to_owned(),
@@ -126,6 +134,7 @@ pub async fn seed(
     if records.is_empty() {
         return Ok(SeedSummary::default());
     }
+    refuse_ipv6_over_tls(settings, &cluster).await?;
     let client = Arc::new(client(settings).await?);
     let turns = Arc::new(Semaphore::new(IN_FLIGHT));
     let (acks, mut acknowledged) = mpsc::channel(IN_FLIGHT * 4);
@@ -150,6 +159,28 @@ pub async fn seed(
         })??;
     }
     check(topic, &wanted, summary)
+}
+
+/// rskafka 0.6 cuts the host for TLS off at the first colon.
+async fn refuse_ipv6_over_tls(
+    settings: &ClientSettings,
+    cluster: &Cluster,
+) -> Result<(), SeedError> {
+    if settings.security.tls.is_none() {
+        return Ok(());
+    }
+    let brokers = cluster.describe().await?.brokers;
+    let advertised = brokers
+        .iter()
+        .map(|b| (b.host.contains(':'), format!("[{}]:{}", b.host, b.port)));
+    let given = settings
+        .bootstrap
+        .iter()
+        .map(|a| (a.contains('['), a.clone()));
+    match given.chain(advertised).find(|(is_ipv6, _)| *is_ipv6) {
+        Some((_, address)) => Err(SeedError::Ipv6OverTls { address }),
+        None => Ok(()),
+    }
 }
 
 /// Counts the acks until all writers are done.
