@@ -336,7 +336,7 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create the storage topics that are missing, and say of each what it is')
-            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check that the storage topics exist and are right')
             [CompletionResult]::new('describe', 'describe', [CompletionResultType]::ParameterValue, 'Show the storage topics as they are')
             [CompletionResult]::new('repair', 'repair', [CompletionResultType]::ParameterValue, 'Mend the settings of storage topics that can be changed without harm')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -371,8 +371,8 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show the values of settings that hold credentials')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
@@ -416,7 +416,7 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
         }
         'connectctl;topics;help' {
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create the storage topics that are missing, and say of each what it is')
-            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check that the storage topics exist and are right')
             [CompletionResult]::new('describe', 'describe', [CompletionResultType]::ParameterValue, 'Show the storage topics as they are')
             [CompletionResult]::new('repair', 'repair', [CompletionResultType]::ParameterValue, 'Mend the settings of storage topics that can be changed without harm')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -492,7 +492,7 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
         }
         'connectctl;help;topics' {
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create the storage topics that are missing, and say of each what it is')
-            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check that the storage topics exist and are right')
             [CompletionResult]::new('describe', 'describe', [CompletionResultType]::ParameterValue, 'Show the storage topics as they are')
             [CompletionResult]::new('repair', 'repair', [CompletionResultType]::ParameterValue, 'Mend the settings of storage topics that can be changed without harm')
             break

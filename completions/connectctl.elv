@@ -310,7 +310,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand create 'Create the storage topics that are missing, and say of each what it is'
-            cand check 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong'
+            cand check 'Check that the storage topics exist and are right'
             cand describe 'Show the storage topics as they are'
             cand repair 'Mend the settings of storage topics that can be changed without harm'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -343,8 +343,8 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand --show-secrets 'Show the values of settings that hold credentials'
             cand -v 'Log what is done to stderr; twice for the protocol'
             cand --verbose 'Log what is done to stderr; twice for the protocol'
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
             cand --version 'Print version'
         }
@@ -385,7 +385,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
         }
         &'connectctl;topics;help'= {
             cand create 'Create the storage topics that are missing, and say of each what it is'
-            cand check 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong'
+            cand check 'Check that the storage topics exist and are right'
             cand describe 'Show the storage topics as they are'
             cand repair 'Mend the settings of storage topics that can be changed without harm'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -442,7 +442,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
         }
         &'connectctl;help;topics'= {
             cand create 'Create the storage topics that are missing, and say of each what it is'
-            cand check 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong'
+            cand check 'Check that the storage topics exist and are right'
             cand describe 'Show the storage topics as they are'
             cand repair 'Mend the settings of storage topics that can be changed without harm'
         }

@@ -271,7 +271,7 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -s V -l version -d 'Print version'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -f -a "create" -d 'Create the storage topics that are missing, and say of each what it is'
-complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -f -a "check" -d 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -f -a "check" -d 'Check that the storage topics exist and are right'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -f -a "describe" -d 'Show the storage topics as they are'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -f -a "repair" -d 'Mend the settings of storage topics that can be changed without harm'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -303,7 +303,7 @@ never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -l timeout -d 'Deadline of every wait for the network' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
-complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -l worker-config -d 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them' -r -F
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -l bootstrap-server -d 'Kafka brokers, as in Kafka\'s own tools; instead of those of the file' -r
@@ -337,7 +337,7 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -s V -l version -d 'Print version'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create the storage topics that are missing, and say of each what it is'
-complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check that the storage topics exist and are right'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "describe" -d 'Show the storage topics as they are'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "repair" -d 'Mend the settings of storage topics that can be changed without harm'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -356,6 +356,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_s
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from offsets" -f -a "diff" -d 'Compare the positions of source connectors in two stores; exit code 3 when they differ'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from offsets" -f -a "where" -d 'Say which store holds the truth about a connector\'s position, and the position'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from topics" -f -a "create" -d 'Create the storage topics that are missing, and say of each what it is'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from topics" -f -a "check" -d 'Check that the storage topics exist and are right; exit code 3 when one is missing or wrong'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from topics" -f -a "check" -d 'Check that the storage topics exist and are right'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from topics" -f -a "describe" -d 'Show the storage topics as they are'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from topics" -f -a "repair" -d 'Mend the settings of storage topics that can be changed without harm'

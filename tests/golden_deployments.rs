@@ -106,6 +106,8 @@ struct Topic {
     #[serde(default)]
     has_records: bool,
     #[serde(default)]
+    lagging: BTreeMap<i32, usize>,
+    #[serde(default)]
     configs: BTreeMap<String, String>,
 }
 
@@ -364,6 +366,7 @@ fn topic((name, topic): (&String, &Topic)) -> (String, ObservedTopic) {
         replication_factor: 3,
         configs: topic.configs.clone(),
         has_records: topic.has_records,
+        lagging: topic.lagging.clone(),
     };
     (name.clone(), observed)
 }

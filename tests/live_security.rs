@@ -19,7 +19,7 @@ use crate::support::kafka::{Kafka, KafkaOptions};
 use crate::support::{ports, require_kafka};
 
 const TIMEOUT: Duration = Duration::from_secs(8);
-const PLAIN_PASSWORD: &str = "canary-plain";
+pub(crate) const PLAIN_PASSWORD: &str = "canary-plain";
 const SCRAM_PASSWORD: &str = "canary-scram!x";
 const CLIENT_SECRET: &str = "canary-secret";
 /// Everything that must never be shown.
@@ -32,14 +32,14 @@ const CANARIES: &[&str] = &[
     "canary",
 ];
 
-struct Fixture {
-    kafka: Kafka,
+pub(crate) struct Fixture {
+    pub(crate) kafka: Kafka,
     certificates: Certificates,
     identity: IdentityProvider,
     runtime: tokio::runtime::Runtime,
 }
 
-fn fixture() -> &'static Fixture {
+pub(crate) fn fixture() -> &'static Fixture {
     static FIXTURE: OnceLock<Fixture> = OnceLock::new();
     FIXTURE.get_or_init(|| {
         let certificates = Certificates::make();
@@ -125,7 +125,7 @@ fn sasl_listener(mut options: KafkaOptions, listener: &str, mechanisms: &str) ->
         let own = |name: &str| key(&format!("{}.{name}", mechanism.to_lowercase()));
         let jaas = match mechanism {
             "PLAIN" => format!(
-                "{MODULES}.plain.PlainLoginModule required user_alice=\"{PLAIN_PASSWORD}\" user_bob=\"bob\";"
+                "{MODULES}.plain.PlainLoginModule required user_alice=\"{PLAIN_PASSWORD}\" user_bob=\"bob\" user_carol=\"carol\" user_dave=\"dave\" user_erin=\"erin\";"
             ),
             "OAUTHBEARER" => format!("{MODULES}.oauthbearer.OAuthBearerLoginModule required;"),
             _ => format!("{MODULES}.scram.ScramLoginModule required;"),

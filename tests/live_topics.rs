@@ -199,3 +199,61 @@ fn a_standalone_file_and_a_closed_port_are_told_apart() {
         .run(["topics", "check", "--bootstrap-server", "127.0.0.1:1"])
         .code(2);
 }
+
+#[test]
+fn a_name_that_collides_with_an_existing_topic_is_told_and_nothing_is_created() {
+    require_kafka!();
+    let world = World::new();
+    make("topics.collide-offset", 1, "compact");
+    world.file("worker.properties", worker_file("topics_collide", 1));
+    let run = |verb: &str| world.run(["topics", verb, "--worker-config", "worker.properties"]);
+    let refused = run("create").code(1);
+    assert!(
+        refused.stdout.contains(
+            "offset topic topics_collide-offset: cannot be created: CreateTopics for topic topics_collide-offset was answered with INVALID_TOPIC_EXCEPTION (17): Topic 'topics_collide-offset' collides with existing topic: topics.collide-offset"
+        ),
+        "{}",
+        refused.stdout
+    );
+    assert!(
+        refused.stderr.contains(
+            "hint: to Kafka '.' and '_' are the same in a topic name: name another topic"
+        ),
+        "{}",
+        refused.stderr
+    );
+    let check = world
+        .run([
+            "topics",
+            "check",
+            "--worker-config",
+            "worker.properties",
+            "-o",
+            "json",
+        ])
+        .code(3)
+        .json();
+    assert!((0..3).all(|n| check[n]["state"] == "missing"), "{check}");
+}
+
+#[test]
+fn a_file_with_the_offsets_file_of_a_standalone_worker_makes_topics_without_it() {
+    require_kafka!();
+    let world = World::new();
+    let both = worker_file("topics-both-modes", 1) + "offset.storage.file.filename=/tmp/o\n";
+    world.file("worker.properties", both);
+    let flags = ["--worker-config", "worker.properties"];
+    let created = world
+        .run(["topics", "create"].iter().chain(&flags))
+        .success();
+    assert!(
+        created.stderr.contains(
+            "warning: offset.storage.file.filename=/tmp/o is for standalone workers and is left out"
+        ),
+        "{}",
+        created.stderr
+    );
+    _ = world
+        .run(["topics", "check"].iter().chain(&flags))
+        .success();
+}

@@ -100,7 +100,8 @@ impl PropertiesFile {
         })
     }
 
-    fn failed(&self, error: impl std::error::Error + Send + Sync + 'static) -> CliError {
+    /// Returns an error with the file's name in front.
+    pub fn failed(&self, error: impl std::error::Error + Send + Sync + 'static) -> CliError {
         let place = self.path.display().to_string();
         CliError::new(Kind::Failed, anyhow::Error::new(error).context(place))
     }

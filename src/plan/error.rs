@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::plan::naming::TopicNameError;
+
 /// The inputs do not add up to a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -29,21 +31,8 @@ pub enum PlanError {
     BlankGroupId,
     #[error("{path}: bootstrap.servers is missing or blank", path = path.display())]
     NoBootstrapServers { path: PathBuf },
-    #[error("{name:?} is not a legal topic name for the {role} topic: {why}")]
-    IllegalTopicName {
-        role: &'static str,
-        name: String,
-        why: &'static str,
-    },
-    #[error(
-        "the {first_role} topic {first:?} and the {second_role} topic {second:?} are the same name to Kafka, where '.' and '_' collide"
-    )]
-    TopicsCollide {
-        first_role: &'static str,
-        first: String,
-        second_role: &'static str,
-        second: String,
-    },
+    #[error(transparent)]
+    TopicName(#[from] TopicNameError),
     #[error("--rename {old}={new}: no connector is called {old:?}")]
     RenameOfNobody { old: String, new: String },
     #[error("--rename {old}={new}: {why}")]
@@ -84,8 +73,7 @@ impl PlanError {
             Self::GroupIdNeeded { .. } => "add --group-id NAME".into(),
             Self::BlankGroupId => "give --group-id a name".into(),
             Self::NoBootstrapServers { .. } => "add bootstrap.servers=HOST:PORT to the worker file".into(),
-            Self::IllegalTopicName { role, .. } => format!("add --{role}-topic NAME"),
-            Self::TopicsCollide { second_role, .. } => format!("add --{second_role}-topic NAME"),
+            Self::TopicName(error) => format!("add --{}-topic NAME", error.role()),
             Self::RenameOfNobody { .. } => "use the name that the connector's file gives".into(),
             Self::RenameRefused { .. } => "choose another new name".into(),
             Self::SetRefused { .. } => "leave that --set away".into(),

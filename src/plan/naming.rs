@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+use crate::model::worker_config::StorageRole;
+
 /// Kafka's longest topic name, in characters (`org.apache.kafka.common.internals.Topic`).
 pub const LONGEST_TOPIC: usize = 249;
 
@@ -29,8 +31,61 @@ pub fn is_lossy(group: &str) -> bool {
         || !group.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
+/// Names that storage topics cannot have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TopicNameError {
+    #[error("{name:?} is not a legal topic name for the {role} topic: {why}")]
+    Illegal {
+        role: StorageRole,
+        name: String,
+        why: &'static str,
+    },
+    #[error(
+        "the {first_role} topic {first:?} and the {second_role} topic {second:?} are the same name to Kafka, where '.' and '_' collide"
+    )]
+    Collide {
+        first_role: StorageRole,
+        first: String,
+        second_role: StorageRole,
+        second: String,
+    },
+}
+
+impl TopicNameError {
+    /// Returns the topic that should be named otherwise.
+    pub fn role(&self) -> StorageRole {
+        match self {
+            Self::Illegal { role, .. } => *role,
+            Self::Collide { second_role, .. } => *second_role,
+        }
+    }
+}
+
+/// Checks that Kafka takes these names, and takes them for three topics.
+pub fn check_storage_topics<'a>(
+    names: impl IntoIterator<Item = (StorageRole, &'a str)>,
+) -> Result<(), TopicNameError> {
+    let mut seen: Vec<(StorageRole, &str)> = Vec::new();
+    for (role, name) in names {
+        if let Some(why) = topic_name_problem(name) {
+            let name = name.to_owned();
+            return Err(TopicNameError::Illegal { role, name, why });
+        }
+        if let Some((first_role, first)) = seen.iter().find(|(_, other)| collides(other, name)) {
+            return Err(TopicNameError::Collide {
+                first_role: *first_role,
+                first: (*first).to_owned(),
+                second_role: role,
+                second: name.to_owned(),
+            });
+        }
+        seen.push((role, name));
+    }
+    Ok(())
+}
+
 /// Returns why Kafka refuses a topic name; `None`: it is legal.
-pub fn topic_name_problem(name: &str) -> Option<&'static str> {
+fn topic_name_problem(name: &str) -> Option<&'static str> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     match name {
         "" => Some("it is empty"),

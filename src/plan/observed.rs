@@ -54,12 +54,14 @@ pub struct Broker {
     pub rack: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObservedTopic {
     pub partitions: usize,
     pub replication_factor: usize,
     /// Topic configs that are set or defaulted, by name; empty when DescribeConfigs was refused.
     pub configs: BTreeMap<String, String>,
+    /// Partitions that not all replicas follow, with the number that do; 0 without a leader.
+    pub lagging: BTreeMap<i32, usize>,
     /// Records are present: some partition's end offset is above its start.
     pub has_records: bool,
 }

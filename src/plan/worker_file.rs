@@ -3,11 +3,12 @@
 //! Every line that need not change stays as it is, byte for byte. Every change has its reason.
 
 use crate::model::properties::{Document, Properties};
+use crate::model::worker_config::{self, StorageRole};
 use crate::plan::{Choices, Deployment, Observed, PlanError, Reason, ReplicationFactor};
 use crate::plan::{inert, naming, security};
 
 /// The key that makes a worker standalone; its line is where the new lines go.
-pub(super) const OFFSETS_FILE: &str = "offset.storage.file.filename";
+pub(super) const OFFSETS_FILE: &str = worker_config::OFFSET_STORAGE_FILE_FILENAME;
 
 /// Storage topics in the order in which they are written.
 pub(super) const ROLES: [&str; 3] = ["config", "offset", "status"];
@@ -55,9 +56,7 @@ pub(super) fn convert(
 fn check(deployment: &Deployment, choices: &Choices, source: &Properties) -> Result<(), PlanError> {
     let worker = &deployment.worker;
     let blank = |key: &str| source.get(key).is_none_or(|v| v.trim().is_empty());
-    let distributed = ["group.id", "config.storage.topic", "status.storage.topic"];
-    if blank(OFFSETS_FILE) && distributed.iter().all(|key| !blank(key)) {
-        let key = "config.storage.topic".to_owned();
+    if let Some(key) = worker_config::distributed_by(source) {
         let line = worker.document.line_of(&key).unwrap_or_default();
         let path = worker.path.clone();
         return Err(PlanError::AlreadyDistributed { path, key, line });
@@ -109,39 +108,39 @@ fn identity(
         &choices.offset_topic,
         &choices.status_topic,
     ];
-    let mut names: Vec<(&'static str, String)> = Vec::new();
-    for (role, chosen) in ROLES.into_iter().zip(chosen) {
-        let key = format!("{role}.storage.topic");
-        let given = chosen
-            .as_ref()
-            .or_else(|| choices.set.get(&key))
-            .or_else(|| source.get(&key).filter(|name| !name.trim().is_empty()));
-        let name = match given {
-            Some(name) => name.trim().to_owned(),
-            None => naming::storage_topic(group_id, role),
-        };
-        if let Some(why) = naming::topic_name_problem(&name) {
-            return Err(PlanError::IllegalTopicName { role, name, why });
-        }
-        if let Some((first_role, first)) = names.iter().find(|(_, n)| naming::collides(n, &name)) {
-            return Err(PlanError::TopicsCollide {
-                first_role,
-                first: first.clone(),
-                second_role: role,
-                second: name,
-            });
-        }
-        edit.want(&key, &name, purpose(role).to_owned(), Some("P2"));
-        names.push((role, name));
+    let names = StorageRole::ALL
+        .into_iter()
+        .zip(chosen)
+        .map(|(role, chosen)| {
+            let key = role.key("topic");
+            let given = chosen
+                .as_ref()
+                .or_else(|| choices.set.get(&key))
+                .or_else(|| source.get(&key).filter(|name| !name.trim().is_empty()));
+            let name = match given {
+                Some(name) => name.trim().to_owned(),
+                None => naming::storage_topic(group_id, &role.to_string()),
+            };
+            (role, name)
+        });
+    let names: Vec<(StorageRole, String)> = names.collect();
+    naming::check_storage_topics(names.iter().map(|(role, name)| (*role, name.as_str())))?;
+    for (role, name) in names {
+        edit.want(
+            &role.key("topic"),
+            &name,
+            purpose(role).to_owned(),
+            Some("P2"),
+        );
     }
     Ok(())
 }
 
-fn purpose(role: &str) -> &'static str {
+fn purpose(role: StorageRole) -> &'static str {
     match role {
-        "config" => "where the connectors' configurations are kept",
-        "offset" => "where source positions are kept, instead of the file",
-        _ => "where workers tell each other the state of connectors and tasks",
+        StorageRole::Config => "where the connectors' configurations are kept",
+        StorageRole::Offset => "where source positions are kept, instead of the file",
+        StorageRole::Status => "where workers tell each other the state of connectors and tasks",
     }
 }
 

@@ -18,7 +18,7 @@ use crate::cli::rest::RestFlags;
 use crate::cli::runtime;
 use crate::cli::table::{printable, table};
 use crate::io::offset_store;
-use crate::model::worker_config::{OFFSET_STORAGE_FILE_FILENAME, is_distributed};
+use crate::model::worker_config::{OFFSET_STORAGE_FILE_FILENAME, distributed_by};
 use crate::plan::offset_rows::OffsetRow;
 use crate::plan::offset_truth::{Standing, Store, StoreKind, Stores, Truth};
 use crate::plan::{ConnectorKind, StoredConnector, consumer_group, kinds};
@@ -92,7 +92,7 @@ impl Where {
         let worker = self.connection.worker_config.as_deref();
         let worker = worker.map(PropertiesFile::read).transpose()?;
         let named_by_worker = worker
-            .filter(|file| !is_distributed(&file.properties))
+            .filter(|file| distributed_by(&file.properties).is_none())
             .and_then(|file| file.properties.get(OFFSET_STORAGE_FILE_FILENAME).cloned());
         let file = self.offsets.clone();
         if let Some(named) = named_by_worker {

@@ -5,13 +5,18 @@ use clap::Args;
 use super::row::{Row, Rows};
 use super::{wanted, with_cluster};
 use crate::cli::args::{Connection, Format, Global};
-use crate::cli::connect::kafka_failed;
-use crate::cli::error::{CliError, Outcome};
+use crate::cli::connect::{kafka_failed, with_hint};
+use crate::cli::error::{CliError, Kind, Outcome};
 use crate::cli::listing;
 use crate::cli::output::Ui;
-use crate::io::storage_topics;
+use crate::io::kafka::error::BrokerError;
+use crate::io::storage_topics::{self, FOR_LOOKING, Found, remedy};
+use crate::model::worker_config::StorageTopic;
 
-/// Check that the storage topics exist and are right; exit code 3 when one is missing or wrong
+/// Check that the storage topics exist and are right
+///
+/// Exit code 3 when one is missing or wrong, 1 when one may not be looked at, and 4 when all are right but brokers are
+/// missing, so that one of them cannot be read or written now.
 #[derive(Debug, Args)]
 pub(super) struct Check {
     #[command(flatten)]
@@ -35,39 +40,64 @@ struct Shown {
 }
 
 pub(super) fn check(ui: &Ui, global: &Global, args: &Check) -> Result<Outcome, CliError> {
-    let rows = show(ui, global, &args.shown)?;
-    let right = rows.iter().all(Row::is_right);
-    if rows.iter().any(|row| row.state == "missing") {
+    let looked = show(ui, global, &args.shown)?;
+    let has = |state: &str| looked.rows.iter().any(|row| row.state == state);
+    if has("missing") {
         ui.note("connectctl topics create makes what is missing");
     }
-    if rows.iter().any(|row| row.state == "wrong") {
+    if has("wrong") {
         ui.note("connectctl topics repair mends what can be mended without harm");
     }
-    Ok(if right {
-        Outcome::Done
-    } else {
-        Outcome::Pending
-    })
-}
-
-pub(super) fn describe(ui: &Ui, global: &Global, args: &Describe) -> Result<Outcome, CliError> {
-    show(ui, global, &args.shown)?;
+    looked.refused()?;
+    if has("missing") || has("wrong") {
+        return Ok(Outcome::Pending);
+    }
+    if has("unavailable") {
+        let error = anyhow::anyhow!("a storage topic cannot be used now");
+        return Err(CliError::new(Kind::Unverified, error).hint(
+            "start the brokers that are missing: kafka-topics.sh --describe shows the replicas",
+        ));
+    }
     Ok(Outcome::Done)
 }
 
-fn show(ui: &Ui, global: &Global, shown: &Shown) -> Result<Vec<Row>, CliError> {
-    let topics = wanted(&shown.connection)?;
+pub(super) fn describe(ui: &Ui, global: &Global, args: &Describe) -> Result<Outcome, CliError> {
+    show(ui, global, &args.shown)?.refused()?;
+    Ok(Outcome::Done)
+}
+
+/// What was shown, and what brokers refused to show.
+struct Looked {
+    rows: Vec<Row>,
+    answers: Vec<BrokerError>,
+}
+
+impl Looked {
+    /// Fails when something could not be looked at: "right" would be a guess.
+    fn refused(&self) -> Result<(), CliError> {
+        let Some(first) = self.answers.first() else {
+            return Ok(());
+        };
+        let error = anyhow::anyhow!("not everything may be looked at");
+        let hint = remedy(&self.answers, FOR_LOOKING).or_else(|| first.hint());
+        Err(with_hint(CliError::new(Kind::Failed, error), hint))
+    }
+}
+
+fn show(ui: &Ui, global: &Global, shown: &Shown) -> Result<Looked, CliError> {
+    let topics = wanted(ui, &shown.connection)?;
     let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
     let found = with_cluster(&shown.connection, global, async |cluster| {
         storage_topics::look(&cluster, &names)
             .await
             .map_err(kafka_failed)
     })?;
-    let rows = topics
-        .iter()
-        .filter_map(|topic| Some(Row::of_found(topic, found.get(&topic.name)?)))
-        .collect();
-    let rows = Rows(rows);
+    let of = |topic: &StorageTopic| Some(Row::of_found(topic, found.get(&topic.name)?));
+    let rows = Rows(topics.iter().filter_map(of).collect());
     listing::print(ui, shown.output, &rows)?;
-    Ok(rows.0)
+    let refused = found.values().filter_map(Found::refused);
+    Ok(Looked {
+        rows: rows.0,
+        answers: refused.cloned().collect(),
+    })
 }

@@ -9,7 +9,7 @@ use crate::cli::connect::kafka_failed;
 use crate::cli::error::{CliError, Kind, Outcome};
 use crate::cli::listing;
 use crate::cli::output::Ui;
-use crate::io::storage_topics::{self, Ensured};
+use crate::io::storage_topics::{self, Ensured, FOR_WORKERS, Refusal, remedy};
 
 /// Create the storage topics that are missing, and say of each what it is
 ///
@@ -28,12 +28,7 @@ pub(super) struct Create {
 }
 
 pub(super) fn run(ui: &Ui, global: &Global, args: &Create) -> Result<Outcome, CliError> {
-    let topics = wanted(&args.connection)?;
-    for topic in &topics {
-        for (key, value) in &topic.ignored {
-            ui.warning(&format!("{key}={value} is ignored, as workers ignore it"));
-        }
-    }
+    let topics = wanted(ui, &args.connection)?;
     let ensured = with_cluster(&args.connection, global, async |cluster| {
         storage_topics::ensure(&cluster, &topics, args.dry_run)
             .await
@@ -71,20 +66,25 @@ fn row(ensured: &Ensured) -> Row {
 }
 
 fn verdict(ensured: &[Ensured], rows: &[Row], dry_run: bool) -> Result<Outcome, CliError> {
-    let refused = ensured.iter().find_map(|e| match &e.outcome {
-        storage_topics::Outcome::Refused(refusal) => Some(refusal),
-        _ => None,
-    });
-    if let Some(refusal) = refused {
+    let refused: Vec<&Refusal> = ensured
+        .iter()
+        .filter_map(|e| match &e.outcome {
+            storage_topics::Outcome::Refused(refusal) => Some(refusal),
+            _ => None,
+        })
+        .collect();
+    if let Some(first) = refused.first() {
         let error = anyhow::anyhow!("the storage topics were not all created");
-        return Err(CliError::new(Kind::Failed, error).hint(refusal.hint()));
+        let answers = refused.iter().filter_map(|refusal| refusal.broker());
+        let hint = remedy(answers, FOR_WORKERS).unwrap_or_else(|| first.hint());
+        return Err(CliError::new(Kind::Failed, error).hint(hint));
     }
     if rows.iter().any(|row| row.state == "wrong") {
         let error = anyhow::anyhow!("a storage topic exists and is wrong");
         return Err(CliError::new(Kind::Failed, error)
             .hint("connectctl topics repair mends what can be mended without harm"));
     }
-    let pending = dry_run && rows.iter().any(|row| !row.is_right());
+    let pending = dry_run && rows.iter().any(|row| row.state == "missing");
     Ok(if pending {
         Outcome::Pending
     } else {

@@ -13,7 +13,8 @@ use super::error::{CliError, Kind, Outcome};
 use super::output::Ui;
 use super::runtime;
 use crate::io::kafka::cluster::Cluster;
-use crate::model::worker_config::StorageTopic;
+use crate::model::worker_config::{OFFSET_STORAGE_FILE_FILENAME, StorageTopic};
+use crate::plan::naming;
 
 /// Create, check and mend the three storage topics of distributed workers
 ///
@@ -44,15 +45,32 @@ pub(super) fn run(ui: &Ui, global: &Global, topics: &Topics) -> Result<Outcome, 
     }
 }
 
-/// Returns the storage topics of the worker file, in the order config, offset, status.
-fn wanted(connection: &Connection) -> Result<Vec<StorageTopic>, CliError> {
+/// Returns the storage topics of the worker file, in the order config, offset, status; says which settings are left out.
+fn wanted(ui: &Ui, connection: &Connection) -> Result<Vec<StorageTopic>, CliError> {
     let Some(path) = &connection.worker_config else {
         let error = anyhow::anyhow!("no worker file is named, so the storage topics are not known");
         return Err(CliError::new(Kind::Usage, error)
             .hint("give --worker-config FILE; --bootstrap-server may stand in for its brokers"));
     };
     let file = PropertiesFile::read(path)?;
-    Ok(file.storage_topics()?.iter().cloned().collect())
+    let topics: Vec<StorageTopic> = file.storage_topics()?.iter().cloned().collect();
+    naming::check_storage_topics(topics.iter().map(|topic| (topic.role, &*topic.name))).map_err(
+        |error| {
+            let hint = format!("correct {} in the worker file", error.role().key("topic"));
+            file.failed(error).hint(hint)
+        },
+    )?;
+    for (key, value) in topics.iter().flat_map(|topic| &topic.ignored) {
+        ui.warning(&if key == OFFSET_STORAGE_FILE_FILENAME {
+            format!(
+                "{key}={value} is for standalone workers and is left out: a distributed worker that had to create the \
+                 offset topic itself would send it to the broker and fail, so remove it"
+            )
+        } else {
+            format!("{key}={value} is ignored, as workers ignore it")
+        });
+    }
+    Ok(topics)
 }
 
 /// Runs work with a connected cluster.

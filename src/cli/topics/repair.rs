@@ -1,5 +1,7 @@
 //! `connectctl topics repair`.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::row::Row;
@@ -10,7 +12,7 @@ use crate::cli::error::{CliError, Kind, Outcome};
 use crate::cli::listing;
 use crate::cli::output::Ui;
 use crate::io::kafka::cluster::Cluster;
-use crate::io::storage_topics::{self, Found, TopicRepair};
+use crate::io::storage_topics::{self, FOR_LOOKING, Found, TopicRepair};
 use crate::model::worker_config::StorageTopic;
 use crate::plan::storage_topics::remedy;
 
@@ -34,7 +36,7 @@ pub(super) struct Repair {
 }
 
 pub(super) fn run(ui: &Ui, global: &Global, args: &Repair) -> Result<Outcome, CliError> {
-    let topics = wanted(&args.connection)?;
+    let topics = wanted(ui, &args.connection)?;
     with_cluster(&args.connection, global, async |cluster| {
         mend(ui, args, &cluster, &topics).await
     })
@@ -46,10 +48,12 @@ async fn mend(
     cluster: &Cluster,
     topics: &[StorageTopic],
 ) -> Result<Outcome, CliError> {
-    let (mut rows, changes) = plan(ui, cluster, topics).await?;
+    let found = look(cluster, topics).await?;
+    let changes = plan(ui, topics, &found);
     if changes.is_empty() || args.dry_run {
+        let rows = rows(topics, &found);
         report(ui, args, &rows)?;
-        return verdict(&rows, !changes.is_empty());
+        return verdict(&rows, &found, !changes.is_empty());
     }
     if !args.yes && !confirmed(ui).await? {
         return Ok(Outcome::Pending);
@@ -58,38 +62,44 @@ async fn mend(
         let seen = storage_topics::repair(cluster, change)
             .await
             .map_err(kafka_failed)?;
-        for row in rows.iter_mut().filter(|row| row.topic == change.topic) {
-            if !seen {
-                row.problems
-                    .push("changed, but the cluster does not show it yet".to_owned());
-            } else if row.problems.len() <= change.changes.len() {
-                row.problems.clear();
-                row.state = "repaired";
-            }
+        if !seen {
+            ui.warning(&format!(
+                "{}: changed, but the cluster does not show it yet",
+                change.topic
+            ));
+        }
+    }
+    let found = look(cluster, topics).await?;
+    let mut rows = rows(topics, &found);
+    for row in rows.iter_mut().filter(|row| row.state == "right") {
+        if changes.iter().any(|change| change.topic == row.topic) {
+            row.state = "repaired";
         }
     }
     report(ui, args, &rows)?;
-    verdict(&rows, false)
+    verdict(&rows, &found, false)
+}
+
+async fn look(
+    cluster: &Cluster,
+    topics: &[StorageTopic],
+) -> Result<BTreeMap<String, Found>, CliError> {
+    let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
+    storage_topics::look(cluster, &names)
+        .await
+        .map_err(kafka_failed)
+}
+
+fn rows(topics: &[StorageTopic], found: &BTreeMap<String, Found>) -> Vec<Row> {
+    let row = |topic: &StorageTopic| Some(Row::of_found(topic, found.get(&topic.name)?));
+    topics.iter().filter_map(row).collect()
 }
 
 /// Says what each topic needs and returns it.
-async fn plan(
-    ui: &Ui,
-    cluster: &Cluster,
-    topics: &[StorageTopic],
-) -> Result<(Vec<Row>, Vec<TopicRepair>), CliError> {
-    let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
-    let found = storage_topics::look(cluster, &names)
-        .await
-        .map_err(kafka_failed)?;
-    let mut rows = Vec::new();
+fn plan(ui: &Ui, topics: &[StorageTopic], found: &BTreeMap<String, Found>) -> Vec<TopicRepair> {
     let mut changes = Vec::new();
     for topic in topics {
-        let Some(found) = found.get(&topic.name) else {
-            continue;
-        };
-        rows.push(Row::of_found(topic, found));
-        let Found::Exists(existing) = found else {
+        let Some(Found::Exists(existing)) = found.get(&topic.name) else {
             continue;
         };
         let (change, left) = storage_topics::repairs(topic, existing);
@@ -113,7 +123,7 @@ async fn plan(
             changes.push(change);
         }
     }
-    Ok((rows, changes))
+    changes
 }
 
 async fn confirmed(ui: &Ui) -> Result<bool, CliError> {
@@ -134,19 +144,34 @@ fn report(ui: &Ui, args: &Repair, rows: &[Row]) -> Result<(), CliError> {
     }
 }
 
-fn verdict(rows: &[Row], pending: bool) -> Result<Outcome, CliError> {
+fn verdict(
+    rows: &[Row],
+    found: &BTreeMap<String, Found>,
+    pending: bool,
+) -> Result<Outcome, CliError> {
     if pending {
         return Ok(Outcome::Pending);
     }
-    if rows.iter().any(|row| row.state == "wrong") {
-        let error = anyhow::anyhow!("a storage topic is still wrong");
-        return Err(CliError::new(Kind::Failed, error)
-            .hint("name a new topic in the worker file, then connectctl topics create"));
-    }
-    let all_there = rows.iter().all(Row::is_right);
-    if !all_there {
-        let error = anyhow::anyhow!("a storage topic is missing or cannot be looked at");
-        return Err(CliError::new(Kind::Failed, error).hint("connectctl topics create makes it"));
-    }
-    Ok(Outcome::Done)
+    let has = |state: &str| rows.iter().any(|row| row.state == state);
+    let (error, hint) = if has("wrong") {
+        (
+            "a storage topic is still wrong",
+            "name a new topic in the worker file, then connectctl topics create".to_owned(),
+        )
+    } else if has("missing") {
+        (
+            "a storage topic is missing",
+            "connectctl topics create makes it".to_owned(),
+        )
+    } else if has("unknown") {
+        let answers = found.values().filter_map(Found::refused);
+        let hint = storage_topics::remedy(answers, FOR_LOOKING);
+        (
+            "not everything may be looked at",
+            hint.unwrap_or_else(|| "see the broker's own log for more".to_owned()),
+        )
+    } else {
+        return Ok(Outcome::Done);
+    };
+    Err(CliError::new(Kind::Failed, anyhow::anyhow!(error)).hint(hint))
 }

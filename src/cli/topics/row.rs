@@ -14,7 +14,7 @@ pub(super) struct Row {
     /// `config`, `offset` or `status`.
     pub(super) role: String,
     pub(super) topic: String,
-    /// `created`, `right`, `wrong`, `missing`, `refused`, `repaired` or `unknown`.
+    /// `created`, `right`, `wrong`, `unavailable`, `missing`, `refused`, `repaired` or `unknown`.
     pub(super) state: &'static str,
     /// Of the topic that exists; as wanted when there is none (-1: the broker's default).
     pub(super) partitions: i64,
@@ -22,7 +22,7 @@ pub(super) struct Row {
     pub(super) cleanup_policy: Option<String>,
     /// What is wrong, or why it was refused.
     pub(super) problems: Vec<String>,
-    /// Where the topic differs from the worker file without being wrong.
+    /// Where the topic differs from the worker file, or from full health, without being wrong.
     pub(super) differences: Vec<String>,
     /// Settings that were set on the topic itself.
     pub(super) settings: std::collections::BTreeMap<String, String>,
@@ -66,28 +66,28 @@ impl Row {
 
     /// Adds what a comparison with the worker file says.
     pub(super) fn judged(mut self, judgement: &Judgement) -> Self {
+        let (serious, harmless): (Vec<_>, Vec<_>) =
+            judgement.outages.iter().partition(|o| o.is_serious());
         if !judgement.faults.is_empty() {
             self.state = "wrong";
+        } else if !serious.is_empty() {
+            self.state = "unavailable";
+        } else if !judgement.settings_known {
+            self.state = "unknown";
         }
         self.problems
             .extend(judgement.faults.iter().map(ToString::to_string));
-        self.differences
-            .extend(judgement.differences.iter().map(|d| {
-                format!(
-                    "{} is {}, the worker file says {}",
-                    d.what, d.found, d.wanted
-                )
-            }));
+        self.problems
+            .extend(serious.iter().map(ToString::to_string));
         if !judgement.settings_known {
-            self.differences
+            self.problems
                 .push("its settings may not be read, so cleanup.policy is not known".to_owned());
         }
+        self.differences
+            .extend(judgement.differences.iter().map(ToString::to_string));
+        self.differences
+            .extend(harmless.iter().map(ToString::to_string));
         self
-    }
-
-    /// True when there is nothing to do about the topic.
-    pub(super) fn is_right(&self) -> bool {
-        matches!(self.state, "right" | "created" | "repaired")
     }
 
     /// Returns one line for a person.
@@ -99,8 +99,9 @@ impl Row {
             "missing" => "missing",
             "repaired" => "repaired",
             "wrong" => "exists and is wrong",
+            "unavailable" => "exists and cannot be used now",
             "refused" => "cannot be created",
-            _ => "cannot be looked at",
+            _ => "may or may not be right",
         });
         for (n, problem) in self.problems.iter().enumerate() {
             line.push_str(if n == 0 { ": " } else { "; " });

@@ -34,7 +34,10 @@ impl Security {
                     key: config.key(KEY),
                     value: protocol,
                     reason: "is none of PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL".to_owned(),
-                    hint: None,
+                    hint: Some(format!(
+                        "Set {} to what the broker's listener speaks.",
+                        config.key(KEY)
+                    )),
                 });
             }
         };

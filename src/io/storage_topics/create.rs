@@ -10,7 +10,7 @@ use crate::plan::storage_topics::{Judgement, judge};
 use crate::protocol::errors;
 
 use super::look::{Existing, Found, look, wait_for};
-use super::refusal::{Refusal, own_refusal};
+use super::refusal::{Refusal, own_refusal, refusal_of};
 
 /// What became of one storage topic.
 #[derive(Debug, Clone)]
@@ -77,24 +77,27 @@ pub async fn refusals(
     if missing.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let brokers = cluster.describe().await?.brokers.len();
     let mut refused: BTreeMap<String, Refusal> = missing
         .iter()
-        .filter_map(|topic| Some((topic.name.clone(), own_refusal(topic, brokers)?)))
+        .filter_map(|topic| Some((topic.name.clone(), own_refusal(topic)?)))
         .collect();
-    let askable: Vec<NewTopic> = missing
+    let askable: Vec<&StorageTopic> = missing
         .iter()
         .filter(|topic| !refused.contains_key(&topic.name))
-        .map(new_topic)
         .collect();
-    if !askable.is_empty() {
-        for (name, answer) in cluster.create_topics(&askable, true).await? {
-            match answer {
-                Err(error) if !error.is(errors::TOPIC_ALREADY_EXISTS) => {
-                    refused.insert(name, error.into());
-                }
-                Ok(()) | Err(_) => {}
+    if askable.is_empty() {
+        return Ok(refused);
+    }
+    let asked: Vec<NewTopic> = askable.iter().copied().map(new_topic).collect();
+    let mut answers = cluster.create_topics(&asked, true).await?;
+    let brokers = cluster.describe().await?.brokers.len();
+    for topic in askable {
+        match answers.remove(&topic.name) {
+            Some(Err(error)) if !error.is(errors::TOPIC_ALREADY_EXISTS) => {
+                let refusal = refusal_of(topic, error, brokers);
+                refused.insert(topic.name.clone(), refusal);
             }
+            Some(Ok(()) | Err(_)) | None => {}
         }
     }
     Ok(refused)

@@ -19,6 +19,17 @@ pub enum Found {
     Exists(Box<Existing>),
 }
 
+impl Found {
+    /// Returns the answer by which a broker refused to show all of it.
+    pub fn refused(&self) -> Option<&BrokerError> {
+        match self {
+            Self::Hidden(error) => Some(error),
+            Self::Exists(existing) => existing.settings.as_ref().err(),
+            Self::Missing => None,
+        }
+    }
+}
+
 /// A topic that exists.
 #[derive(Debug, Clone)]
 pub struct Existing {
@@ -39,8 +50,22 @@ impl Existing {
                 .flatten()
                 .filter_map(|(key, entry)| Some((key.clone(), entry.value.clone()?)))
                 .collect(),
+            lagging: self.lagging(),
             has_records: false,
         }
+    }
+
+    /// Returns the partitions that not all replicas follow, with the number that do; 0 without a leader.
+    fn lagging(&self) -> BTreeMap<i32, usize> {
+        let partitions = self.description.partitions.iter();
+        let in_sync = partitions.map(|(id, partition)| {
+            let in_sync = partition.leader.map_or(0, |_| partition.isr.len());
+            (*id, in_sync, partition.replicas.len())
+        });
+        in_sync
+            .filter(|(_, in_sync, replicas)| in_sync < replicas)
+            .map(|(id, in_sync, _)| (id, in_sync))
+            .collect()
     }
 
     /// Returns the settings that somebody set on the topic itself.

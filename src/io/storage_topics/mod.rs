@@ -9,5 +9,5 @@ mod repair;
 
 pub use create::{Ensured, Outcome, ensure, refusals};
 pub use look::{Existing, Found, look};
-pub use refusal::Refusal;
+pub use refusal::{FOR_LOOKING, FOR_WORKERS, Refusal, remedy};
 pub use repair::{TopicRepair, repair, repairs};

@@ -15,15 +15,21 @@ pub use storage_topics::{StorageRole, StorageTopic, StorageTopics, WorkerConfigE
 /// Where a standalone worker keeps its offsets; without it, it does not start.
 pub const OFFSET_STORAGE_FILE_FILENAME: &str = "offset.storage.file.filename";
 
-/// Returns whether the file is that of a distributed worker.
+/// Returns whether the file is that of a distributed worker: the first setting that shows it.
 ///
 /// A standalone file may carry inert settings of a distributed one, and still is one as long as it names an offsets
 /// file, without which no standalone worker starts.
-pub fn is_distributed(properties: &Properties) -> bool {
-    !properties.contains_key(OFFSET_STORAGE_FILE_FILENAME)
-        && StorageRole::ALL
-            .iter()
-            .any(|role| properties.contains_key(&role.key("topic")))
+pub fn distributed_by(properties: &Properties) -> Option<String> {
+    let is_set = |key: &str| {
+        properties
+            .get(key)
+            .is_some_and(|value| !trimmed(value).is_empty())
+    };
+    if is_set(OFFSET_STORAGE_FILE_FILENAME) {
+        return None;
+    }
+    let mut keys = StorageRole::ALL.iter().map(|role| role.key("topic"));
+    keys.find(|key| is_set(key))
 }
 
 /// Returns whether the file is that of a worker rather than of a connector.
@@ -65,18 +71,20 @@ mod tests {
     #[test]
     fn a_file_that_names_an_offsets_file_is_standalone() {
         let standalone = [("offset.storage.file.filename", "/o"), ("group.id", "g")];
-        assert!(!is_distributed(&properties(&standalone)));
+        assert_eq!(distributed_by(&properties(&standalone)), None);
         let both = [standalone[0], ("config.storage.topic", "c")];
-        assert!(!is_distributed(&properties(&both)));
+        assert_eq!(distributed_by(&properties(&both)), None);
     }
 
     #[test]
     fn a_file_with_storage_topics_and_without_an_offsets_file_is_distributed() {
-        assert!(is_distributed(&properties(&[(
-            "config.storage.topic",
-            "c"
-        )])));
-        assert!(!is_distributed(&properties(&[("group.id", "g")])));
+        let blank = ("offset.storage.file.filename", " ");
+        let status = ("status.storage.topic", "s");
+        assert_eq!(
+            distributed_by(&properties(&[blank, status])).as_deref(),
+            Some("status.storage.topic")
+        );
+        assert_eq!(distributed_by(&properties(&[("group.id", "g")])), None);
     }
 
     #[test]

@@ -47,7 +47,8 @@ pub struct StorageTopic {
     pub replication_factor: i16,
     /// Topic configs that the worker would send: its pass-through settings, and `cleanup.policy=compact`.
     pub configs: BTreeMap<String, String>,
-    /// Settings of the file that the worker ignores with a warning: key and value.
+    /// Settings of the file that are left out: those that a worker ignores with a warning, and the offsets file of a
+    /// standalone worker. Key and value.
     pub ignored: Vec<(String, String)>,
 }
 
@@ -197,7 +198,9 @@ fn topic_configs(role: StorageRole, properties: &Properties) -> TopicConfigs {
         match (role, key.strip_prefix(&prefix)) {
             (_, None | Some("" | "topic" | "replication.factor"))
             | (StorageRole::Offset | StorageRole::Status, Some("partitions")) => {}
-            (_, Some("cleanup.policy" | "partitions")) => {
+            (_, Some("cleanup.policy" | "partitions"))
+            // Of standalone workers. A distributed one that makes the topic itself would send it, and be refused.
+            | (StorageRole::Offset, Some("file.filename")) => {
                 ignored.push((key.clone(), value.clone()));
             }
             (_, Some(config)) => {
@@ -276,20 +279,19 @@ mod tests {
         .expect("valid");
         let expected = [
             ("cleanup.policy", "compact"),
-            ("file.filename", "/o"),
             ("segment.bytes", " 10485760 "),
         ];
         assert_eq!(
             topics.offset.configs,
             expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
         );
-        assert_eq!(
-            topics.offset.ignored,
-            [(
-                "offset.storage.cleanup.policy".to_owned(),
-                "delete".to_owned()
-            )]
-        );
+        let ignored = [
+            ("offset.storage.cleanup.policy", "delete"),
+            ("offset.storage.file.filename", "/o"),
+        ];
+        let mut found = topics.offset.ignored.clone();
+        found.sort();
+        assert_eq!(found, ignored.map(|(k, v)| (k.to_owned(), v.to_owned())));
         assert_eq!(topics.config.partitions, 1);
         assert_eq!(
             topics.config.ignored,

@@ -426,6 +426,16 @@ pub const CATALOGUE: &[Pitfall] = &[
         listed: &[(Block, "topic-refused")],
     },
     Pitfall {
+        id: "topic-settings-hidden",
+        what: "the principal may not read the settings of an existing storage topic",
+        listed: &[(Warn, "settings_that_may_not_be_read_are_a_warning")],
+    },
+    Pitfall {
+        id: "topic-unavailable",
+        what: "partitions of an existing storage topic have no leader, or too few replicas in sync",
+        listed: &[(Block, "topic-unavailable")],
+    },
+    Pitfall {
         id: "topic-unwritable",
         what: "an existing storage topic wants more in-sync replicas than it has replicas",
         listed: &[(Block, "wrong-topics")],
@@ -444,6 +454,14 @@ pub const CATALOGUE: &[Pitfall] = &[
         id: "odd-value",
         what: "an offset that is not a JSON object",
         listed: &[(Warn, "an_offset_that_is_no_object_is_a_warning")],
+    },
+    Pitfall {
+        id: "both-modes",
+        what: "the worker file names an offsets file and storage topics: it may be a distributed worker's already",
+        listed: &[(
+            Warn,
+            "a_file_with_settings_of_both_modes_is_taken_for_standalone_with_a_warning",
+        )],
     },
     Pitfall {
         id: "trailing-bytes",

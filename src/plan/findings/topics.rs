@@ -26,7 +26,26 @@ fn existing(topic: &StorageTopic, observed: &Observed, findings: &mut Findings<'
         return;
     };
     let name = &topic.name;
-    for fault in storage_topics::judge(topic, existing).faults {
+    let judgement = storage_topics::judge(topic, existing);
+    for outage in judgement.outages.iter().filter(|o| o.is_serious()) {
+        findings.block(
+            "topic-unavailable",
+            name,
+            format!("topic {name} has {outage}"),
+            "start the brokers that are missing, then run the same command again",
+        );
+    }
+    if !judgement.settings_known {
+        findings.warn(
+            "topic-settings-hidden",
+            name,
+            format!(
+                "the settings of topic {name} may not be read: whether it is compacted is not known"
+            ),
+            "connectctl topics check says which permission is missing",
+        );
+    }
+    for fault in judgement.faults {
         let another = format!("another topic: --{}-topic NAME", topic.role);
         let repair = format!("connectctl topics repair, or {another}");
         let message = format!("topic {name} exists, but {fault}");

@@ -1,6 +1,7 @@
 //! The worker file: what the conversion mended, and what it leaves for the user to decide.
 
 use super::{Evidence, Findings, some_of};
+use crate::model::worker_config::StorageRole;
 use crate::plan::worker_file::{OFFSETS_FILE, ROLES};
 use crate::plan::{security, topic_settings};
 
@@ -9,6 +10,7 @@ const LARGEST_RECORD: usize = 1_048_576;
 
 pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     mended(evidence, findings);
+    both_modes(evidence, findings);
     unknown_topic_settings(evidence, findings);
     security_of_whom(evidence, findings);
     listeners(evidence, findings);
@@ -34,6 +36,27 @@ fn mended(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             format!("{what} in distributed.properties"),
         );
     }
+}
+
+/// A distributed worker runs with such a file too, as long as its offset topic exists.
+fn both_modes(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+    let keys: Vec<String> = StorageRole::ALL
+        .iter()
+        .map(|role| role.key("topic"))
+        .collect();
+    let named = keys.iter().filter(|key| evidence.source.contains_key(*key));
+    let named: Vec<&str> = named.map(String::as_str).collect();
+    let Some(first) = named.first() else { return };
+    findings.warn(
+        "both-modes",
+        OFFSETS_FILE,
+        format!(
+            "{}: the file names an offsets file ({OFFSETS_FILE}) and storage topics ({}): it is taken for a standalone worker's, and the topics for those to move to",
+            evidence.place(first),
+            some_of(named.iter().copied())
+        ),
+        "if its worker already runs as connect-distributed there is nothing to move; otherwise nothing need be done",
+    );
 }
 
 /// A worker passes every other `<x>.storage.` setting to the broker as a topic setting, and dies if it does not know it.

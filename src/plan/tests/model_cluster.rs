@@ -28,7 +28,7 @@ fn apply(plan: &Plan, cluster: &mut Observed, files: &mut BTreeMap<PathBuf, Vec<
             partitions: usize::try_from(topic.wanted.partitions).expect("given"),
             replication_factor: 3,
             configs: topic.wanted.configs.clone(),
-            has_records: false,
+            ..ObservedTopic::default()
         };
         cluster.topics.insert(topic.wanted.name.clone(), created);
         cluster.topic_names.push(topic.wanted.name.clone());

@@ -362,6 +362,7 @@ fn storage_topic(configs: &[(&str, &str)], has_records: bool) -> ObservedTopic {
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
             .collect(),
         has_records,
+        ..ObservedTopic::default()
     }
 }
 
@@ -479,4 +480,24 @@ fn a_damaged_offsets_file_is_a_warning_where_only_sinks_move() {
     assert_eq!(ids, ["P7", "P20"]);
     // Looking for what an observation needs is not yet a plan.
     assert!(make(&with_source, &group("g"), None).is_ok());
+}
+
+#[test]
+fn a_file_with_settings_of_both_modes_is_taken_for_standalone_with_a_warning() {
+    let deployment = with_worker("config.storage.topic=mine\nstatus.storage.topic=states\n");
+    let plan = plan(&deployment, &choices(), &cluster());
+    let found = warned(&plan, "both-modes");
+    assert!(found.message.contains("config.storage.topic"), "{found:?}");
+    assert_eq!(plan.topics[0].wanted.name, "mine");
+}
+
+#[test]
+fn settings_that_may_not_be_read_are_a_warning() {
+    let mut cluster = cluster();
+    let topic = storage_topic(&[], false);
+    cluster.topics.insert("_src.config".to_owned(), topic);
+    warned(
+        &plan(&source(), &choices(), &cluster),
+        "topic-settings-hidden",
+    );
 }
