@@ -223,9 +223,20 @@ fn sink_groups(applied: &Plan, before: Option<&Observed>, after: Option<&Observe
                 format!("{to} where {from} stood")
             }
         });
-        kept(SINK_GROUPS, names.collect::<Vec<_>>().join(", "))
+        kept(SINK_GROUPS, listed(names))
     } else {
         broken(SINK_GROUPS, wrong.join("; "))
+    }
+}
+
+/// Names the first few and counts the rest: a deployment may have thousands.
+fn listed(names: impl Iterator<Item = String>) -> String {
+    const NAMED: usize = 20;
+    let mut names = names.fuse();
+    let first: Vec<String> = names.by_ref().take(NAMED).collect();
+    match names.count() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
     }
 }
 
@@ -315,5 +326,18 @@ fn not_performed(promise: &'static str, detail: &str) -> Promise {
         verdict: Verdict::NotPerformed,
         detail: detail.to_owned(),
         ms: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_names_are_counted() {
+        let names = |count: usize| listed((0..count).map(|n| n.to_string()));
+        assert_eq!(names(2), "0, 1");
+        assert!(names(20).ends_with("18, 19"));
+        assert!(names(22).ends_with("19 and 2 more"));
     }
 }
