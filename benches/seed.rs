@@ -9,14 +9,17 @@
 )]
 
 use std::fs;
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use connectctl::io::kafka::admin_topics::NewTopic;
 use connectctl::io::kafka::cluster::Cluster;
+use connectctl::io::kafka::log::{Isolation, read_to_end};
 use connectctl::io::kafka::seeder::{SeedRecord, seed};
 use connectctl::io::kafka::settings::ClientSettings;
-use connectctl::io::offset_store::read_topic;
+use connectctl::io::offset_store;
+use connectctl::plan;
 use connectctl::protocol::partitioner::partition_of;
 
 #[path = "../tests/support/mod.rs"]
@@ -52,7 +55,7 @@ const JAVA: &[(&str, &[&str])] = &[
     ),
 ];
 const SEEDED: &str = "connectctl, seed";
-const READ_BACK: &str = "connectctl, read back";
+const READ: &str = "connectctl, read";
 const COMPARED: &str = "connectctl, read back and compare";
 
 #[tokio::main]
@@ -67,6 +70,7 @@ async fn main() {
     let cluster = Cluster::connect(settings).await;
     let cluster = cluster.expect("the broker serves");
     let records = records();
+    let expected: Vec<_> = records.iter().map(expected).collect();
     let mut table = Table::default();
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load average before: {load}");
@@ -77,7 +81,14 @@ async fn main() {
             let took = java(&cluster, &format!("java-{number}-{run}"), settings).await;
             table.row(label, took);
         }
-        ours(&cluster, &format!("ours-{run}"), &records, &mut table).await;
+        ours(
+            &cluster,
+            &format!("ours-{run}"),
+            &records,
+            &expected,
+            &mut table,
+        )
+        .await;
     }
     table.medians();
 }
@@ -96,6 +107,15 @@ fn records() -> Vec<SeedRecord> {
     (0..COUNT).map(record).collect()
 }
 
+fn expected(record: &SeedRecord) -> plan::SeedRecord {
+    plan::SeedRecord {
+        connector: "file-source".to_owned(),
+        key: record.key.clone(),
+        value: record.value.clone(),
+        partition: Some(partition_of(&record.key, PARTITIONS)),
+    }
+}
+
 /// Seeds with Java's producer, which tells the time itself, and leaves no topic.
 async fn java(cluster: &Cluster, topic: &str, settings: &[&str]) -> Duration {
     create(cluster, topic).await;
@@ -109,8 +129,14 @@ async fn java(cluster: &Cluster, topic: &str, settings: &[&str]) -> Duration {
     Duration::from_nanos(nanos.trim().parse().expect("nanoseconds"))
 }
 
-/// Seeds, reads back and compares, and leaves no topic.
-async fn ours(cluster: &Cluster, topic: &str, records: &[SeedRecord], table: &mut Table) {
+/// Seeds, reads, reads back and compares as `migrate` does, and leaves no topic.
+async fn ours(
+    cluster: &Cluster,
+    topic: &str,
+    records: &[SeedRecord],
+    expected: &[plan::SeedRecord],
+    table: &mut Table,
+) {
     create(cluster, topic).await;
     let started = Instant::now();
     let seeded = seed(cluster.settings(), topic, PARTITIONS, records, |_| {}).await;
@@ -118,17 +144,16 @@ async fn ours(cluster: &Cluster, topic: &str, records: &[SeedRecord], table: &mu
     let seeded = seeded.expect("all is acknowledged");
     assert_eq!(seeded.records(), records.len());
     let started = Instant::now();
-    let found = read_topic(cluster, topic).await;
-    let found = found.expect("the topic is readable");
-    let found = found.expect("the topic exists").stored;
-    table.row(READ_BACK, started.elapsed());
-    for record in records {
-        let stored = found.get(&record.key).expect("what was seeded is there");
-        assert_eq!(stored.value, record.value);
-        assert_eq!(stored.partition, partition_of(&record.key, PARTITIONS));
-        assert!(stored.elsewhere.is_empty());
-    }
+    let read = read_to_end(cluster, topic, Isolation::ReadCommitted, |_, record| {
+        black_box(record);
+    });
+    let read = read.await.expect("the topic is readable");
+    table.row(READ, started.elapsed());
+    assert_eq!(read.records(), u64::from(COUNT));
+    let started = Instant::now();
+    let compared = offset_store::compare(cluster, topic, expected).await;
     table.row(COMPARED, started.elapsed());
+    compared.expect("the topic has what was seeded");
     delete(cluster, topic).await;
 }
 

@@ -12,7 +12,7 @@ use connectctl::plan::{
     Broker, Choices, ConnectGroup, Connector, DamagedOffsets, Deployment, Elsewhere, Observed,
     ObservedTopic, OffsetsFile, OffsetsInput, Origin, PartitionPosition, Plan, Rename,
     ReplicationFactor, RunningConnector, RunningWorker, SinkGroup, StoredConnector, StoredOffset,
-    TopicRefusal, Verification, WorkerFile, make, render,
+    StoredOffsets, TopicRefusal, Verification, WorkerFile, make, render,
 };
 use connectctl::protocol::partitioner::partition_of;
 use serde::Deserialize;
@@ -391,7 +391,7 @@ fn stored_connector(stored: &Stored) -> StoredConnector {
     }
 }
 
-fn stored_offsets(cluster: &Cluster) -> BTreeMap<Bytes, StoredOffset> {
+fn stored_offsets(cluster: &Cluster) -> StoredOffsets {
     let partitions = cluster
         .topics
         .values()

@@ -1,6 +1,5 @@
 //! `connectctl offsets` on an offset topic as it can be met: what is read, what is refused, what is written.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,7 +8,7 @@ use connectctl::io::kafka::cluster::Cluster;
 use connectctl::io::kafka::settings::ClientSettings;
 use connectctl::io::offset_store::{self, Seeding, WatchedFile};
 use connectctl::model::offset_file::{self, OffsetEntry};
-use connectctl::plan::SeedRecord;
+use connectctl::plan::{SeedRecord, StoredOffsets};
 use serde_json::{Value, json};
 
 use crate::live_topics;
@@ -397,7 +396,7 @@ async fn a_file_that_changed_since_it_was_read_stops_the_writing_before_the_firs
         cluster: &cluster,
         topic: &met.topic,
         records: &[record],
-        stored: &BTreeMap::new(),
+        stored: &StoredOffsets::default(),
         backup: &backup,
         file: Some(&watched),
     };

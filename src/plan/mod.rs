@@ -44,7 +44,7 @@ pub use error::PlanError;
 pub use finding::{Class, Finding};
 pub use observed::{
     Broker, ConnectGroup, Elsewhere, Observed, ObservedTopic, PartitionPosition, SinkGroup,
-    StoredConnector, StoredOffset, TopicRefusal,
+    StoredConnector, StoredOffset, StoredOffsets, TopicRefusal,
 };
 pub use ownership::is_same_config;
 pub use steps::{

@@ -23,7 +23,7 @@ pub struct Observed {
     /// Connectors in the config topic, folded as a worker folds it.
     pub stored_connectors: BTreeMap<String, StoredConnector>,
     /// Latest record per key of the offset topic; key → where and what.
-    pub stored_offsets: BTreeMap<Bytes, StoredOffset>,
+    pub stored_offsets: StoredOffsets,
     /// Sink connectors' consumer groups, by group id.
     pub sink_groups: BTreeMap<String, SinkGroup>,
     /// Broker settings that findings need (`auto.create.topics.enable`, `offsets.retention.minutes`, `message.max.bytes`,
@@ -109,6 +109,11 @@ impl StoredConnector {
         self.target == TargetState::Stopped && self.running_tasks == 0
     }
 }
+
+/// What an offset topic holds, by key.
+///
+/// Hashed, because a million keys are compared with what they should be; sorted by key where it is shown.
+pub type StoredOffsets = IndexMap<Bytes, StoredOffset, foldhash::fast::RandomState>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredOffset {

@@ -1,26 +1,26 @@
 //! The latest record per key of an offset topic, as a worker's `KafkaOffsetBackingStore` would end up with, plus what
 //! it cannot see: keys with records in two partitions, for which its winner is a matter of timing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
+use indexmap::map::Entry;
 
-use crate::plan::{Elsewhere, StoredOffset};
+use crate::plan::{Elsewhere, StoredOffset, StoredOffsets};
 use crate::protocol::partitioner;
 
 /// Folds records in any interleaving of partitions; within a partition in the order of their offsets.
 #[derive(Debug)]
 pub struct OffsetFold {
     partitions: i32,
-    latest: HashMap<Bytes, Held>,
+    /// The last record of each key in the partition where the key was met first.
+    latest: StoredOffsets,
+    /// Timestamps of `latest`, by its indices.
+    timestamps: Vec<i64>,
+    /// Of keys in several partitions, which are rare: the last record in each of the others.
+    others: HashMap<Bytes, Vec<Last>>,
     null_keys: u64,
-}
-
-/// The last record of a key in one partition, and those in others, which are rare.
-#[derive(Debug)]
-struct Held {
-    first: Last,
-    others: Vec<Last>,
 }
 
 #[derive(Debug)]
@@ -34,9 +34,16 @@ struct Last {
 impl OffsetFold {
     /// `partitions` is the topic's partition count.
     pub fn new(partitions: i32) -> Self {
+        Self::with_room(partitions, 0)
+    }
+
+    /// As [`Self::new`], with room for a number of different keys.
+    pub fn with_room(partitions: i32, keys: usize) -> Self {
         Self {
             partitions,
-            latest: HashMap::new(),
+            latest: StoredOffsets::with_capacity_and_hasher(keys, RandomState::default()),
+            timestamps: Vec::with_capacity(keys),
+            others: HashMap::new(),
             null_keys: 0,
         }
     }
@@ -60,15 +67,22 @@ impl OffsetFold {
             timestamp,
             value,
         };
-        match self.latest.get_mut(&key) {
-            None => {
-                let held = Held {
-                    first: last,
-                    others: Vec::new(),
-                };
-                self.latest.insert(key, held);
+        match self.latest.entry(key) {
+            Entry::Vacant(vacant) => {
+                self.timestamps.push(last.timestamp);
+                vacant.insert(last.into());
             }
-            Some(held) => held.put(last),
+            Entry::Occupied(mut held) if held.get().partition == partition => {
+                self.timestamps[held.index()] = last.timestamp;
+                held.insert(last.into());
+            }
+            Entry::Occupied(held) => {
+                let others = self.others.entry(held.key().clone()).or_default();
+                match others.iter_mut().find(|other| other.partition == partition) {
+                    Some(other) => *other = last,
+                    None => others.push(last),
+                }
+            }
         }
     }
 
@@ -77,51 +91,50 @@ impl OffsetFold {
         self.null_keys
     }
 
-    /// Returns the record that holds for every key, tombstones included.
+    /// Returns the record that holds for every key, tombstones included, in no particular order.
     ///
     /// Of a key in several partitions it is the one where a worker writes, otherwise the youngest.
-    pub fn finish(self) -> BTreeMap<Bytes, StoredOffset> {
-        let partitions = self.partitions;
+    pub fn finish(mut self) -> StoredOffsets {
+        for (key, mut all) in self.others {
+            let (index, _, first) = self
+                .latest
+                .get_full_mut(&key)
+                .expect("a key is met a first time before it is met elsewhere");
+            all.push(Last {
+                partition: first.partition,
+                offset: first.offset,
+                timestamp: self.timestamps[index],
+                value: first.value.take(),
+            });
+            *first = settled(all, partitioner::partition_of(&key, self.partitions));
+        }
         self.latest
-            .into_iter()
-            .map(|(key, held)| {
-                let home = partitioner::partition_of(&key, partitions);
-                (key, held.settle(home))
-            })
-            .collect()
     }
 }
 
-impl Held {
-    fn put(&mut self, last: Last) {
-        let place = std::iter::once(&mut self.first)
-            .chain(&mut self.others)
-            .find(|held| held.partition == last.partition);
-        match place {
-            Some(held) => *held = last,
-            None => self.others.push(last),
+impl From<Last> for StoredOffset {
+    fn from(last: Last) -> Self {
+        Self {
+            partition: last.partition,
+            offset: last.offset,
+            value: last.value,
+            elsewhere: Vec::new(),
         }
     }
+}
 
-    fn settle(self, home: i32) -> StoredOffset {
-        let mut all = self.others;
-        all.push(self.first);
-        all.sort_by_key(|last| (last.partition == home, last.timestamp, last.partition));
-        let winner = all.pop().expect("the first record is always among them");
-        let mut elsewhere: Vec<_> = all
-            .into_iter()
-            .map(|last| Elsewhere {
-                partition: last.partition,
-                value: last.value,
-            })
-            .collect();
-        elsewhere.sort_by_key(|other| other.partition);
-        StoredOffset {
-            partition: winner.partition,
-            offset: winner.offset,
-            value: winner.value,
-            elsewhere,
-        }
+/// Returns which of the records in several partitions holds. `home` is where a worker writes the key.
+fn settled(mut all: Vec<Last>, home: i32) -> StoredOffset {
+    all.sort_by_key(|last| (last.partition == home, last.timestamp, last.partition));
+    let winner = all.pop().expect("the caller has some");
+    all.sort_by_key(|other| other.partition);
+    let elsewhere = all.into_iter().map(|last| Elsewhere {
+        partition: last.partition,
+        value: last.value,
+    });
+    StoredOffset {
+        elsewhere: elsewhere.collect(),
+        ..winner.into()
     }
 }
 
@@ -144,7 +157,7 @@ mod tests {
                 value,
             );
         }
-        fold.finish().remove(KEY).unwrap()
+        fold.finish().swap_remove(KEY).unwrap()
     }
 
     fn away(held: &StoredOffset) -> Vec<(i32, Option<&str>)> {

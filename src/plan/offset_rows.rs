@@ -2,15 +2,13 @@
 //!
 //! Positions are opaque. Nothing here says that one is ahead of another.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::model::offset_file::OffsetEntry;
 use crate::model::offset_key::{OffsetKey, is_no_offset, unwrap_envelope};
-use crate::plan::StoredOffset;
+use crate::plan::StoredOffsets;
 use crate::protocol::partitioner;
 
 /// One source partition and its position.
@@ -40,14 +38,14 @@ impl OffsetRow {
     }
 
     /// Returns the rows of an offset topic, sorted by key: of each key the record that holds.
-    pub fn of_topic(stored: &BTreeMap<Bytes, StoredOffset>) -> Vec<Self> {
+    pub fn of_topic(stored: &StoredOffsets) -> Vec<Self> {
         let held = stored.iter();
         held.map(|(key, record)| Self::of_record(key, record.value.as_ref(), record.partition))
             .collect()
     }
 
     /// Returns the rows of an offset topic, of a key in several partitions one for each.
-    pub fn of_every_partition(stored: &BTreeMap<Bytes, StoredOffset>) -> Vec<Self> {
+    pub fn of_every_partition(stored: &StoredOffsets) -> Vec<Self> {
         let mut rows = Self::of_topic(stored);
         let others = stored.iter().flat_map(|(key, record)| {
             let elsewhere = record.elsewhere.iter();

@@ -1,13 +1,15 @@
 //! Which records the offset topic still lacks, and what in the topic stands against the file.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
 use crate::model::offset_key::OffsetKey;
 use crate::plan::connectors::Moving;
 use crate::plan::positions::{Examples, Position, Positions};
-use crate::plan::{Choices, Observed, SeedRecord, StoredOffset, TopicPlan, ownership};
+use crate::plan::{
+    Choices, Observed, SeedRecord, StoredOffset, StoredOffsets, TopicPlan, ownership,
+};
 use crate::protocol::partitioner;
 
 /// A connector whose positions the topic is to hold.
@@ -72,7 +74,7 @@ pub(super) fn plan(
             overwrite: choices.overwrite_offsets,
         })
         .collect();
-    let empty = BTreeMap::new();
+    let empty = StoredOffsets::default();
     let stored = observed.map_or(&empty, |o| &o.stored_offsets);
     let partitions = partitions(observed, offset_topic);
     let mut seeding = compare(&wanted, stored, partitions);
@@ -97,7 +99,7 @@ pub(super) fn plan(
 fn of_old_names(
     moving: &[Moving<'_>],
     observed: Option<&Observed>,
-    stored: &BTreeMap<Bytes, StoredOffset>,
+    stored: &StoredOffsets,
     partitions: Option<i32>,
 ) -> Vec<SeedRecord> {
     let new: HashSet<&str> = moving.iter().map(|m| m.name.as_str()).collect();
@@ -131,7 +133,7 @@ fn tombstone(key: &OffsetKey, raw: &Bytes, partition: Option<i32>) -> SeedRecord
 /// `partitions: None`: the topic is yet to be created.
 pub(super) fn compare(
     wanted: &[Wanted<'_>],
-    stored: &BTreeMap<Bytes, StoredOffset>,
+    stored: &StoredOffsets,
     partitions: Option<i32>,
 ) -> Seeding {
     let mut seeding = Seeding::default();
@@ -159,7 +161,7 @@ fn partitions(observed: Option<&Observed>, topic: Option<&TopicPlan>) -> Option<
 /// Compares the positions that the file has.
 fn in_file(
     connector: &Wanted<'_>,
-    stored: &BTreeMap<Bytes, StoredOffset>,
+    stored: &StoredOffsets,
     partitions: Option<i32>,
     records: &mut Vec<SeedRecord>,
 ) -> Compared {
@@ -198,7 +200,7 @@ fn in_file(
 /// with the seeded ones.
 fn only_in_topic(
     wanted: &[Wanted<'_>],
-    stored: &BTreeMap<Bytes, StoredOffset>,
+    stored: &StoredOffsets,
     partitions: Option<i32>,
     seeding: &mut Seeding,
 ) {

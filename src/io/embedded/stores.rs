@@ -1,17 +1,14 @@
 //! The three storage topics as a worker reads them: to the end, on from there, and folded.
 
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
-
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::log::{Isolation, LogReader};
 use crate::io::kafka::offsets::OffsetSpec;
 use crate::model::storage_records::{ConfigState, Status, StatusRecord, StorageRecordError};
-use crate::plan::StoredOffset;
+use crate::plan::StoredOffsets;
 use crate::plan::offset_fold::OffsetFold;
 use crate::worker::config_log::ConfigLog;
+use std::collections::BTreeMap;
 
 /// A worker reads records of open transactions only when its exactly-once support is off; what is committed holds either way.
 const ISOLATION: Isolation = Isolation::ReadCommitted;
@@ -93,7 +90,7 @@ impl OffsetStore {
     }
 
     /// Returns what a worker finds under every key.
-    pub(super) fn finish(self) -> BTreeMap<Bytes, StoredOffset> {
+    pub(super) fn finish(self) -> StoredOffsets {
         self.fold.finish()
     }
 }

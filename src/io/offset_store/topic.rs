@@ -8,12 +8,27 @@ use crate::plan::offset_seed::OffsetTopic;
 use crate::protocol::errors;
 
 /// Reads the record that holds for every key, and the others of keys in several partitions; `None`: no such topic.
+///
+/// The records are sorted by key.
 pub async fn read_topic(cluster: &Cluster, topic: &str) -> Result<Option<OffsetTopic>, KafkaError> {
+    let Some(mut read) = read_unsorted(cluster, topic, 0).await? else {
+        return Ok(None);
+    };
+    read.stored.sort_unstable_keys();
+    Ok(Some(read))
+}
+
+/// As [`read_topic`], in no order: what is read back after seeding is only looked up. `keys` are likely to be there.
+pub(super) async fn read_unsorted(
+    cluster: &Cluster,
+    topic: &str,
+    keys: usize,
+) -> Result<Option<OffsetTopic>, KafkaError> {
     let Some(described) = described(cluster, topic).await? else {
         return Ok(None);
     };
     let partitions = described.partition_count();
-    let mut fold = OffsetFold::new(partitions);
+    let mut fold = OffsetFold::with_room(partitions, keys);
     // A worker reads committed records only when exactly-once support is on; what is committed is the truth either way.
     log::read_to_end(
         cluster,

@@ -1,20 +1,18 @@
 //! Records for an offset topic: produced by rskafka, read back through our own reader, compared byte for byte and
 //! partition for partition.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use serde_json::json;
 
 use super::OffsetStoreError;
-use super::topic::{described, read_topic};
+use super::topic::{described, read_unsorted};
 use crate::io::files::{LARGEST_OFFSETS, back_up, read};
 use crate::io::kafka::cluster::{Cluster, TopicDescription};
 use crate::io::kafka::seeder;
-use crate::plan::{SeedRecord, StoredOffset};
+use crate::plan::{SeedRecord, StoredOffsets};
 use crate::protocol::partitioner::partition_of;
 
 /// Differences that an error names; the rest are counted.
@@ -39,7 +37,7 @@ pub struct Seeding<'a> {
     pub topic: &'a str,
     pub records: &'a [SeedRecord],
     /// What the topic held when the records were decided on.
-    pub stored: &'a BTreeMap<Bytes, StoredOffset>,
+    pub stored: &'a StoredOffsets,
     /// Where replaced values are saved.
     pub backup: &'a Path,
     pub file: Option<&'a WatchedFile>,
@@ -114,7 +112,7 @@ pub async fn compare(
     topic: &str,
     expected: &[SeedRecord],
 ) -> Result<(), OffsetStoreError> {
-    let found = read_topic(cluster, topic).await?;
+    let found = read_unsorted(cluster, topic, expected.len()).await?;
     let found = found.ok_or_else(|| gone(topic))?;
     let wrong = differences(expected, &found.stored);
     if wrong.is_empty() {
@@ -220,10 +218,7 @@ fn keep_old_values(
     )?))
 }
 
-pub(in crate::io) fn differences(
-    expected: &[SeedRecord],
-    found: &BTreeMap<Bytes, StoredOffset>,
-) -> Vec<String> {
+pub(in crate::io) fn differences(expected: &[SeedRecord], found: &StoredOffsets) -> Vec<String> {
     let mut wrong = Vec::new();
     for record in expected {
         let key = String::from_utf8_lossy(&record.key);
@@ -251,8 +246,10 @@ pub(in crate::io) fn differences(
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
-    use crate::plan::Elsewhere;
+    use crate::plan::{Elsewhere, StoredOffset};
 
     fn record(key: &'static str, value: Option<&'static str>) -> SeedRecord {
         SeedRecord {
@@ -282,7 +279,7 @@ mod tests {
         let expected = placed(&keys.map(|key| record(key, Some("1"))), 25);
         let right: Vec<_> = expected.iter().filter_map(|r| r.partition).collect();
         assert_eq!(right, [24, 9, 7, 0]);
-        let found = BTreeMap::from([
+        let found = StoredOffsets::from_iter([
             ("ab".into(), stored(9, Some("2"), &[])),
             ("abc".into(), stored(8, Some("1"), &[])),
             ("abcd".into(), stored(0, Some("1"), &[3])),
@@ -290,15 +287,15 @@ mod tests {
         let wrong = differences(&expected, &found);
         assert_eq!(wrong.len(), 4, "{wrong:?}");
         assert!(wrong[2].contains("partition 8"));
-        let good = BTreeMap::from([("ab".into(), stored(9, Some("1"), &[]))]);
+        let good = StoredOffsets::from_iter([("ab".into(), stored(9, Some("1"), &[]))]);
         assert!(differences(&expected[1..2], &good).is_empty());
     }
 
     #[test]
     fn a_tombstone_may_be_compacted_away() {
         let expected = placed(&[record("a", None)], 5);
-        assert!(differences(&expected, &BTreeMap::new()).is_empty());
-        let alive = BTreeMap::from([("a".into(), stored(4, Some("1"), &[]))]);
+        assert!(differences(&expected, &StoredOffsets::default()).is_empty());
+        let alive = StoredOffsets::from_iter([("a".into(), stored(4, Some("1"), &[]))]);
         assert_eq!(differences(&expected, &alive).len(), 1);
     }
 }

@@ -14,7 +14,7 @@ use crate::plan::findings::offsets::{self as told, InTopic};
 use crate::plan::positions::{self, Sorted};
 use crate::plan::seed::{self, Compared, Seeding, Wanted};
 use crate::plan::{
-    Class, Finding, OffsetsFile, Rename, SeedRecord, Stopped, StoredConnector, StoredOffset,
+    Class, Finding, OffsetsFile, Rename, SeedRecord, Stopped, StoredConnector, StoredOffsets,
     stopped,
 };
 use crate::protocol::partitioner::partition_of;
@@ -36,7 +36,7 @@ pub struct OffsetTopic {
     pub name: String,
     pub partitions: i32,
     /// The record that holds for every key.
-    pub stored: BTreeMap<Bytes, StoredOffset>,
+    pub stored: StoredOffsets,
     /// Records without a key, which no worker uses.
     pub null_keys: u64,
 }

@@ -1,4 +1,7 @@
+use bytes::Bytes;
+
 use super::*;
+use crate::plan::StoredOffset;
 use crate::protocol::partitioner;
 
 fn entry(key: &str, value: Option<&str>) -> OffsetEntry {
