@@ -7,7 +7,7 @@ use kafka_protocol::messages::ApiKey;
 use crate::support::moving::Moving;
 use crate::support::proxy::{Hold, Proxy};
 use crate::support::run::Run;
-use crate::support::{java, kafka, require_kafka};
+use crate::support::{java, kafka, require_kafka, small};
 
 /// Returns the topics of the cluster whose names start so.
 fn topics(prefix: &str) -> Vec<String> {
@@ -87,4 +87,46 @@ fn a_migration_that_is_killed_anywhere_is_finished_by_the_same_command() {
     moving.append(10);
     moving.expect_lines();
     worker.stop();
+}
+
+#[test]
+fn an_embedded_worker_that_is_killed_between_two_records_of_a_registration_is_followed_by_another()
+{
+    require_kafka!();
+    let proxy = Proxy::start(&kafka::shared().bootstrap());
+    let world = small::world_on(&proxy.bootstrap());
+    let words: Vec<String> = [
+        "migrate",
+        "worker.properties",
+        "source.properties",
+        "--source-stopped",
+        "--yes",
+        "--group-id",
+        "half-registered",
+        "--accept",
+        "P32",
+        "--verify",
+        "control",
+    ]
+    .map(str::to_owned)
+    .into();
+    // One offset, then the target state, then the connector.
+    proxy.hold_at(ApiKey::Produce, 3, Hold::Request);
+    let mut run = Run::start(&world, &words);
+    run.until_held(&proxy);
+    run.kill();
+    proxy.forget();
+    let bootstrap = kafka::shared().bootstrap();
+    let keys = |topic: &str| -> Vec<String> {
+        java::read_topic(&bootstrap, topic)
+            .into_iter()
+            .map(|record| String::from_utf8_lossy(&record.key.unwrap_or_default()).into_owned())
+            .collect()
+    };
+    assert_eq!(keys("_half_registered.config"), ["target-state-a-source"]);
+    // Kafka still takes the killed worker for a member: the run waits until it is forgotten.
+    let ran = world.run(&words).success();
+    assert!(ran.stdout.contains("Result: done"), "{ran:#?}");
+    let keys = keys("_half_registered.config");
+    assert!(keys.contains(&"connector-a-source".to_owned()), "{keys:?}");
 }
