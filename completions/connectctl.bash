@@ -201,7 +201,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__capture)
-            opts="-o -v -h -V --source-url --out --offsets --dry-run --output --user --cacert --cert --key --color --show-secrets --timeout --verbose --help --version"
+            opts="-y -o -v -h -V --source-url --out --offsets --stop --yes --dry-run --output --user --cacert --cert --key --color --show-secrets --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -46,7 +46,7 @@ never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -l timeout -d 'Deadline of every wait for the network' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
-complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -s V -l version -d 'Print version'
 complete -c connectctl -n "__fish_connectctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -98,7 +98,9 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l color 
 always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l dry-run -d 'Read and check everything, and write nothing'
+complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l stop -d 'Stop the connectors first (Kafka 3.5 and later), so that their positions are final'
+complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -s y -l yes -d 'Do not ask before connectors are stopped'
+complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l dry-run -d 'Read and check everything, stop nothing and write nothing'
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -319,7 +321,7 @@ never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -l timeout -d 'Deadline of every wait for the network' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
-complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
+complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -s V -l version -d 'Print version'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -l worker-config -d 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them' -r -F
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -l bootstrap-server -d 'Kafka brokers, as in Kafka\'s own tools; instead of those of the file' -r

@@ -95,7 +95,7 @@ fn a_connector_file_that_connect_refuses_ends_with_its_reason() {
             "a=1\n",
             format!(
                 "error: c: Connect refuses this connector file: {missing}\n\
-                 hint: add name=… to the file; for a worker file add --as worker\n"
+                 hint: add name=... to the file; for a worker file add --as worker\n"
             ),
         ),
         (
@@ -115,7 +115,7 @@ fn a_connector_file_that_connect_refuses_ends_with_its_reason() {
         (
             "name=x\na=\\u12",
             "error: c:2:3: Connect refuses this connector file: Malformed \\uxxxx encoding.\n\
-             hint: write a backslash that is meant as such twice (\\\\u…)\n"
+             hint: write a backslash that is meant as such twice (\\\\u...)\n"
                 .to_owned(),
         ),
         (
@@ -133,7 +133,7 @@ fn a_connector_file_that_connect_refuses_ends_with_its_reason() {
         (
             "name=x",
             "error: c: Connect refuses this connector: Connector config contains no connector type\n\
-             hint: add connector.class=…; for a worker file add --as worker\n"
+             hint: add connector.class=...; for a worker file add --as worker\n"
                 .to_owned(),
         ),
     ] {
@@ -149,7 +149,7 @@ fn a_worker_file_with_a_malformed_escape_is_refused_with_its_place() {
     assert_eq!(
         ran.stderr,
         "error: w:2:15: malformed \\uxxxx encoding: four hexadecimal digits must follow \\u\n\
-         hint: write a backslash that is meant as such twice (\\\\u…)\n"
+         hint: write a backslash that is meant as such twice (\\\\u...)\n"
     );
 }
 

@@ -145,6 +145,8 @@ struct Running {
     #[serde(default)]
     tasks: Vec<String>,
     config: indexmap::IndexMap<String, String>,
+    #[serde(default)]
+    offsets: Option<Vec<(serde_json::Value, serde_json::Value)>>,
 }
 
 fn read(path: &Path) -> String {
@@ -258,7 +260,7 @@ fn running(running: &Running) -> RunningConnector {
         state: running.state.clone(),
         target: None,
         tasks: running.tasks.clone(),
-        offsets: None,
+        offsets: running.offsets.clone(),
     }
 }
 
@@ -429,7 +431,7 @@ fn outputs(plan: &Plan) -> BTreeMap<PathBuf, Vec<u8>> {
         .iter()
         .map(|file| (file.path.clone(), file.after.clone()))
         .collect();
-    let page = anstream::adapter::strip_str(&render::text(plan)).to_string();
+    let page = anstream::adapter::strip_str(&render::text(plan, None)).to_string();
     outputs.insert(PathBuf::from("plan.txt"), page.into_bytes());
     let json = format!("{:#}\n", render::json(plan));
     outputs.insert(PathBuf::from("plan.json"), json.into_bytes());

@@ -20,7 +20,7 @@ use crate::support::{ports, require_kafka};
 
 const TIMEOUT: Duration = Duration::from_secs(8);
 pub(crate) const PLAIN_PASSWORD: &str = "canary-plain";
-const SCRAM_PASSWORD: &str = "canary-scram!x";
+pub(crate) const SCRAM_PASSWORD: &str = "canary-scram!x";
 const CLIENT_SECRET: &str = "canary-secret";
 /// Everything that must never be shown.
 const CANARIES: &[&str] = &[
@@ -34,7 +34,7 @@ const CANARIES: &[&str] = &[
 
 pub(crate) struct Fixture {
     pub(crate) kafka: Kafka,
-    certificates: Certificates,
+    pub(crate) certificates: Certificates,
     identity: IdentityProvider,
     runtime: tokio::runtime::Runtime,
 }

@@ -55,7 +55,7 @@ pub struct Connection {
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub worker_config: Option<PathBuf>,
     /// Kafka brokers, as in Kafka's own tools; instead of those of the file
-    #[arg(long, value_name = "HOST:PORT,…", help_heading = "Connection")]
+    #[arg(long, value_name = "HOST:PORT,...", help_heading = "Connection")]
     pub bootstrap_server: Option<String>,
     /// Client settings (security), as in Kafka's own tools; instead of the worker's own, for another principal
     #[arg(long, value_name = "FILE", help_heading = "Connection")]

@@ -12,6 +12,7 @@ use crate::io::files;
 ///
 /// `connectctl man topics create | man -l -` shows one page.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Man {
     /// The command whose page is wanted: `topics create`; without it the page of connectctl itself
     command: Vec<String>,
@@ -19,6 +20,12 @@ pub struct Man {
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     out: Option<PathBuf>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  Read one page, and install all of them:
+    connectctl man topics create | man -l -
+    connectctl man --out ~/.local/share/man/man1";
 
 pub(super) fn run(ui: &Ui, man: &Man) -> Result<Outcome, CliError> {
     let mut root = super::Cli::command();

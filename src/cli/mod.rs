@@ -15,6 +15,7 @@ mod output;
 mod progress;
 pub mod rest;
 pub mod runtime;
+pub mod shell;
 pub mod table;
 mod topics;
 
@@ -58,6 +59,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Print a shell completion script
+    #[command(after_long_help = COMPLETIONS)]
     Completions {
         /// The shell to complete for
         shell: clap_complete::Shell,
@@ -69,6 +71,12 @@ pub enum Command {
     Offsets(offsets::Offsets),
     Topics(topics::Topics),
 }
+
+const COMPLETIONS: &str = "\
+Examples:
+  For this shell, and for all to come:
+    source <(connectctl completions bash)
+    connectctl completions bash > ~/.local/share/bash-completion/completions/connectctl";
 
 /// Runs the program and returns its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

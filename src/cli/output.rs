@@ -60,6 +60,17 @@ impl Ui {
         }
     }
 
+    /// Returns the columns that prose on stdout may take: those of the terminal, of a very wide one only so many as are
+    /// read with ease; `None` where it goes to a file or a program.
+    pub fn width(&self) -> Option<usize> {
+        columns(&dialoguer::console::Term::stdout())
+    }
+
+    /// As [`Ui::width`], for stderr.
+    pub fn note_width(&self) -> Option<usize> {
+        columns(&dialoguer::console::Term::stderr())
+    }
+
     /// Returns whether a question can be asked.
     pub fn can_ask(&self) -> bool {
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
@@ -92,6 +103,13 @@ impl Ui {
         // Nothing is left to tell the user with when stderr itself is gone.
         drop(writeln!(err, "{line}"));
     }
+}
+
+fn columns(terminal: &dialoguer::console::Term) -> Option<usize> {
+    const NARROWEST: usize = 40;
+    const WIDEST: usize = 120;
+    let (_rows, columns) = terminal.is_term().then(|| terminal.size_checked())??;
+    Some(usize::from(columns).clamp(NARROWEST, WIDEST))
 }
 
 /// Returns the error and its causes in one line; a cause that the text before it has said already is not repeated.

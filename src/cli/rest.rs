@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::connect::{file_failed, rest_failed, settings_failed, with_hint};
 use super::error::{CliError, Kind};
+use super::shell::quoted_path;
 use crate::io::connect_rest::{ConnectRest, RestSettings};
 use crate::io::files::{self, LARGEST_CONFIG};
 use crate::io::kafka::settings::{SettingsError, StoreError};
@@ -28,13 +29,29 @@ pub struct RestFlags {
     )]
     pub user: Option<String>,
     /// Trust the certificate authorities in this PEM file, and no others, for https:// URLs
-    #[arg(long, value_name = "FILE", env = "CONNECTCTL_CACERT")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CONNECTCTL_CACERT",
+        hide_env_values = true
+    )]
     pub cacert: Option<PathBuf>,
     /// Client certificate in PEM, where workers ask for one; the file may hold the key too
-    #[arg(long, value_name = "FILE", env = "CONNECTCTL_CERT")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CONNECTCTL_CERT",
+        hide_env_values = true
+    )]
     pub cert: Option<PathBuf>,
     /// Private key of --cert, PEM in PKCS#8
-    #[arg(long, value_name = "FILE", env = "CONNECTCTL_KEY", requires = "cert")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CONNECTCTL_KEY",
+        hide_env_values = true,
+        requires = "cert"
+    )]
     pub key: Option<PathBuf>,
 }
 
@@ -77,6 +94,25 @@ impl RestFlags {
             .map(rest_tls::of_worker)
             .transpose()
             .map_err(settings_failed)
+    }
+
+    /// Returns these flags as they are typed again. A password is not repeated.
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if self.user.is_some() && std::env::var_os("CONNECTCTL_USER").is_none() {
+            words.extend(["--user".to_owned(), "NAME:PASSWORD".to_owned()]);
+        }
+        let files = [
+            ("--cacert", &self.cacert),
+            ("--cert", &self.cert),
+            ("--key", &self.key),
+        ];
+        for (flag, path) in files {
+            if let Some(path) = path {
+                words.extend([flag.to_owned(), quoted_path(path)]);
+            }
+        }
+        words
     }
 
     fn tls_of_files(&self) -> Result<Arc<rustls::ClientConfig>, CliError> {

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::connector_config::TargetState;
+use crate::model::secrets;
 
 /// `GET /`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,8 +161,12 @@ pub fn is_transient(status: u16, message: &str) -> bool {
     }
 }
 
-/// Returns what an error body says, whether it is Connect's JSON or a proxy's HTML.
+/// Returns what an error body says, whether it is Connect's JSON or a proxy's HTML, with credentials hidden.
 pub fn error_message(body: &[u8]) -> String {
+    secrets::shown("message", &plain_error_message(body)).into_owned()
+}
+
+fn plain_error_message(body: &[u8]) -> String {
     if let Ok(ErrorBody {
         message: Some(message),
         ..
@@ -245,6 +250,10 @@ mod tests {
             "HTTP ERROR 400 Ambiguous URI x"
         );
         assert_eq!(error_message(b"\xff\xfe"), "\u{fffd}\u{fffd}");
+        assert_eq!(
+            error_message(br#"{"error_code":400,"message":"Invalid value jdbc:x://u:canary@h for configuration url"}"#),
+            "Invalid value jdbc:x://********@h for configuration url"
+        );
     }
 
     #[test]

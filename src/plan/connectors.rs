@@ -177,6 +177,8 @@ fn final_state(
         Some(r) if r.target == Some(TargetState::Paused) || r.state == "PAUSED" => {
             TargetState::Paused
         }
+        // The state that a file gives, such as one that `capture` wrote, is older than the stop.
+        Some(r) if r.state == "STOPPED" => config.initial_state.unwrap_or(TargetState::Started),
         Some(_) => TargetState::Started,
         None => config.initial_state.unwrap_or(TargetState::Started),
     }

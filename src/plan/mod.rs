@@ -24,6 +24,7 @@ pub mod offset_truth;
 mod ownership;
 mod positions;
 pub mod render;
+pub mod rest_offsets;
 mod security;
 mod seed;
 mod steps;

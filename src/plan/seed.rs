@@ -270,6 +270,6 @@ fn shown(key: &Bytes) -> String {
     let text = String::from_utf8_lossy(key);
     match text.char_indices().nth(LONGEST) {
         None => text.into_owned(),
-        Some((cut, _)) => format!("{}…", &text[..cut]),
+        Some((cut, _)) => format!("{}...", &text[..cut]),
     }
 }

@@ -42,6 +42,7 @@ impl Certificates {
         made.issue(&authority, "nameless", &[], "127.0.0.1");
         made.issue(&authority, "client", &["client"], "client");
         made.client_stores();
+        made.broker_store();
         for name in ["ca", "other-ca"] {
             made.trust_stores(name);
         }
@@ -95,6 +96,25 @@ impl Certificates {
         self.write(
             &format!("{file}.pem"),
             format!("{}\n{}", key.serialize_pem(), certificate.pem()),
+        );
+    }
+
+    /// `broker.p12`: Connect's REST server reads no PEM.
+    fn broker_store(&self) {
+        run(
+            "openssl",
+            &[
+                "pkcs12",
+                "-export",
+                "-inkey",
+                &self.path("broker.key"),
+                "-in",
+                &self.path("broker.crt"),
+                "-out",
+                &self.path("broker.p12"),
+                "-passout",
+                &format!("pass:{STORE_PASSWORD}"),
+            ],
         );
     }
 

@@ -138,6 +138,8 @@ fn escaped(value: &str) -> String {
 pub struct Worker {
     process: Jvm,
     pub url: String,
+    /// `NAME:PASSWORD`, where REST wants a login.
+    pub user: Option<String>,
 }
 
 impl Worker {
@@ -171,6 +173,10 @@ impl Worker {
         self.process.log_tail(lines)
     }
 
+    fn request(&self, method: &str, url: &str) -> std::io::Result<rest::Answer> {
+        rest::request_as(self.user.as_deref(), method, url, None)
+    }
+
     /// Waits until the connector and at least one task are RUNNING; panics with the worker's log otherwise.
     #[track_caller]
     pub fn wait_running(&self, connector: &str) {
@@ -181,7 +187,7 @@ impl Worker {
         );
         let mut last = String::new();
         let running = wait::until(Duration::from_secs(60), || {
-            let Ok(answer) = rest::request("GET", &url, None) else {
+            let Ok(answer) = self.request("GET", &url) else {
                 return false;
             };
             last.clone_from(&answer.text);
@@ -202,6 +208,10 @@ fn is_running(status: &serde_json::Value) -> bool {
         && tasks.iter().all(|task| task["state"] == "RUNNING")
 }
 
+const STANDALONE: &str = "org.apache.kafka.connect.cli.ConnectStandalone";
+
+const DISTRIBUTED: &str = "org.apache.kafka.connect.cli.ConnectDistributed";
+
 /// `connect-standalone`.
 #[derive(Debug)]
 pub struct Standalone;
@@ -221,11 +231,15 @@ impl Standalone {
     pub fn start_on(version: &str, worker: &Path, connectors: &[PathBuf]) -> Worker {
         let mut files = vec![worker.to_path_buf()];
         files.extend_from_slice(connectors);
-        start(
-            "org.apache.kafka.connect.cli.ConnectStandalone",
-            version,
-            &files,
-        )
+        start(STANDALONE, version, &files, &[])
+    }
+
+    /// As [`Standalone::start`], with further JVM arguments. Where REST wants a login, its refusal counts as ready.
+    #[track_caller]
+    pub fn start_with(deployment: &Deployment, jvm: &[String]) -> Worker {
+        let mut files = vec![deployment.worker.clone()];
+        files.extend_from_slice(&deployment.connectors);
+        start(STANDALONE, maven::KAFKA, &files, jvm)
     }
 }
 
@@ -254,19 +268,21 @@ impl Distributed {
         Self::start_on(maven::KAFKA, worker)
     }
 
+    /// As [`Distributed::start`], with further JVM arguments. Where REST wants a login, its refusal counts as ready.
+    #[track_caller]
+    pub fn start_with(worker: &Path, jvm: &[String]) -> Worker {
+        start(DISTRIBUTED, maven::KAFKA, &[worker.to_path_buf()], jvm)
+    }
+
     #[track_caller]
     pub fn start_on(version: &str, worker: &Path) -> Worker {
         let files = [worker.to_path_buf()];
-        start(
-            "org.apache.kafka.connect.cli.ConnectDistributed",
-            version,
-            &files,
-        )
+        start(DISTRIBUTED, version, &files, &[])
     }
 }
 
 #[track_caller]
-fn start(main: &'static str, version: &str, files: &[PathBuf]) -> Worker {
+fn start(main: &'static str, version: &str, files: &[PathBuf], jvm: &[String]) -> Worker {
     let worker = &files[0];
     let options = JvmOptions {
         version: version.to_owned(),
@@ -275,7 +291,7 @@ fn start(main: &'static str, version: &str, files: &[PathBuf]) -> Worker {
             .iter()
             .map(|file| file.display().to_string())
             .collect(),
-        jvm: Vec::new(),
+        jvm: jvm.to_vec(),
         heap: 256,
         folder: worker.parent().map_or_else(PathBuf::new, Path::to_path_buf),
     };
@@ -284,10 +300,22 @@ fn start(main: &'static str, version: &str, files: &[PathBuf]) -> Worker {
     let mut process = Jvm::start(&options, &log);
     let url = listener(worker);
     process.wait_until("serving REST", START, || {
-        rest::request("GET", &format!("{url}/health"), None)
-            .is_ok_and(|answer| answer.status == 200)
+        let Ok(answer) = rest::request("GET", &format!("{url}/health"), None) else {
+            return false;
+        };
+        match answer.status {
+            // 401: whoever wants to know must log in.
+            200 | 401 => true,
+            // Before 3.9 there is no /health (KIP-1017).
+            404 => version == maven::CONNECT_3_4,
+            _ => false,
+        }
     });
-    Worker { process, url }
+    Worker {
+        process,
+        url,
+        user: None,
+    }
 }
 
 /// Returns the URL of the first listener of a worker file, Connect's default without one.

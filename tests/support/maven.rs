@@ -10,16 +10,24 @@ use std::sync::OnceLock;
 pub const KAFKA: &str = "4.3.1";
 /// The last line with brokers and workers from before Kafka 4.
 pub const KAFKA_3: &str = "3.9.1";
+/// Workers alone, from before Connect could stop connectors and show offsets over REST (3.5, KIP-875).
+pub const CONNECT_3_4: &str = "3.4.1";
 
-const ARTIFACTS: &[&str] = &[
-    "kafka_2.13",
-    "kafka-tools",
+/// What a worker needs.
+const CONNECT: &[&str] = &[
     "connect-runtime",
     "connect-file",
     "connect-json",
     "connect-transforms",
-    "connect-mirror",
+    "connect-basic-auth-extension",
 ];
+/// What brokers and their tools need.
+const BROKER: &[&str] = &["kafka_2.13", "kafka-tools", "connect-mirror"];
+
+fn artifacts(version: &str) -> impl Iterator<Item = &'static str> {
+    let broker = if version == CONNECT_3_4 { &[] } else { BROKER };
+    CONNECT.iter().chain(broker).copied()
+}
 
 /// Returns why real Kafka cannot run here: Java or Maven is missing.
 pub fn available() -> Result<(), String> {
@@ -64,16 +72,21 @@ pub fn class_path(version: &str) -> String {
 pub fn libs(version: &str) -> PathBuf {
     let folder = target().join("kafka").join(version);
     let libs = folder.join("libs");
-    if libs.is_dir() {
+    if is_complete(&libs, version) {
         return libs;
     }
     fs::create_dir_all(&folder).expect("target is writable");
     let lock = File::create(folder.join("lock")).expect("target is writable");
     lock.lock().expect("the file system can lock");
-    if !libs.is_dir() {
+    if !is_complete(&libs, version) {
         download(version, &folder, &libs);
     }
     libs
+}
+
+/// A folder from before an artifact was added to the list is fetched again.
+fn is_complete(libs: &Path, version: &str) -> bool {
+    artifacts(version).all(|artifact| libs.join(format!("{artifact}-{version}.jar")).is_file())
 }
 
 fn download(version: &str, folder: &Path, libs: &Path) {
@@ -92,6 +105,9 @@ fn download(version: &str, folder: &Path, libs: &Path) {
     });
     assert!(fetched, "mvn could not fetch Kafka {version}:\n{failures}");
     // Complete or absent: a killed download leaves only `libs.partial`.
+    if libs.exists() {
+        fs::remove_dir_all(libs).expect("target is writable");
+    }
     fs::rename(&partial, libs).expect("target is writable");
 }
 
@@ -124,7 +140,7 @@ fn project(version: &str) -> String {
         )
         .expect("a String takes everything");
     };
-    for artifact in ARTIFACTS {
+    for artifact in artifacts(version) {
         add("org.apache.kafka", artifact, version);
     }
     // Kafka's libraries log to slf4j alone; the distribution adds the binding, and so must we.

@@ -62,6 +62,21 @@ pub fn delete(url: &str) -> Answer {
 
 /// Sends one request to `http://host:port/path`; names in the path are percent-encoded by the caller.
 pub fn request(method: &str, url: &str, body: Option<&Value>) -> std::io::Result<Answer> {
+    request_as(None, method, url, body)
+}
+
+/// As [`request`], logged in as `NAME:PASSWORD`.
+pub fn request_as(
+    user: Option<&str>,
+    method: &str,
+    url: &str,
+    body: Option<&Value>,
+) -> std::io::Result<Answer> {
+    use base64::Engine as _;
+    let login = user.map_or_else(String::new, |user| {
+        let encoded = base64::engine::general_purpose::STANDARD.encode(user);
+        format!("Authorization: Basic {encoded}\r\n")
+    });
     let rest = url.strip_prefix("http://").expect("an http:// URL");
     let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
     let body = body.map(Value::to_string).unwrap_or_default();
@@ -71,7 +86,7 @@ pub fn request(method: &str, url: &str, body: Option<&Value>) -> std::io::Result
     write!(
         socket,
         "{method} /{path} HTTP/1.0\r\nHost: {address}\r\nAccept: application/json\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+         {login}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )?;
     let mut answer = Vec::new();

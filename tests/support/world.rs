@@ -168,6 +168,28 @@ impl World {
         arguments: impl IntoIterator<Item = A>,
         replies: Vec<Reply<'_>>,
     ) -> Ran {
+        self.converse_on(100, "xterm", arguments, replies)
+    }
+
+    /// Runs `connectctl` on a terminal of so many columns and of a kind, and asks nothing of it.
+    #[track_caller]
+    pub fn run_pty_of<A: AsRef<OsStr>>(
+        &self,
+        columns: u16,
+        terminal: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Ran {
+        self.converse_on(columns, terminal, arguments, Vec::new())
+    }
+
+    #[track_caller]
+    fn converse_on<A: AsRef<OsStr>>(
+        &self,
+        columns: u16,
+        terminal: &str,
+        arguments: impl IntoIterator<Item = A>,
+        replies: Vec<Reply<'_>>,
+    ) -> Ran {
         let mut line = shell_quoted(binary::connectctl().as_os_str());
         for argument in arguments {
             line = format!("{line} {}", shell_quoted(argument.as_ref()));
@@ -176,14 +198,14 @@ impl World {
         let mut command = Command::new("script");
         command
             .args(["--quiet", "--flush", "--return", "--command"])
-            .arg(format!("stty cols 100 rows 50 -echo; exec {line}"))
+            .arg(format!("stty cols {columns} rows 50 -echo; exec {line}"))
             .arg("/dev/null")
             .current_dir(self.root())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         self.clean(&mut command);
-        command.env("TERM", "xterm").env("SHELL", "/bin/sh");
+        command.env("TERM", terminal).env("SHELL", "/bin/sh");
         converse(command, replies)
     }
 

@@ -34,6 +34,7 @@ enum ConfigCommand {
 /// files in the three forms that connect-standalone accepts. A connector file that Connect would refuse ends with 1
 /// and Connect's reason. Secrets are hidden unless --show-secrets is given.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 struct Show {
     /// Worker file, or connector file in properties or JSON
     file: PathBuf,
@@ -44,6 +45,13 @@ struct Show {
     #[arg(long = "as", value_enum, value_name = "KIND")]
     kind: Option<FileKind>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  Which line sets what, secrets hidden:
+    connectctl config show worker.properties -o wide
+  For a program:
+    connectctl config show source.properties -o json";
 
 /// `-o` of a command that shows settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -101,7 +109,7 @@ fn show_worker(ui: &Ui, show: &Show, file: &InputFile) -> Result<Outcome, CliErr
     let document = Document::parse(&file.bytes).map_err(|error| {
         let hint = match error.kind {
             PropertiesErrorKind::MalformedUnicodeEscape => {
-                "write a backslash that is meant as such twice (\\\\u…)"
+                "write a backslash that is meant as such twice (\\\\u...)"
             }
             PropertiesErrorKind::LoneSurrogate(_) => HALF_A_CHARACTER,
         };
@@ -150,7 +158,7 @@ fn show_connector(ui: &Ui, show: &Show, file: &InputFile) -> Result<Outcome, Cli
     let error = anyhow!("{path}: Connect refuses this connector: {refusal}");
     Err(CliError::new(Kind::Failed, error).hint(match refusal {
         connector_config::Refusal::NoConnectorClass => {
-            "add connector.class=…; for a worker file add --as worker".to_owned()
+            "add connector.class=...; for a worker file add --as worker".to_owned()
         }
         connector_config::Refusal::NullValue(key) => format!("give {key} a value or remove it"),
         connector_config::Refusal::EmptyName => "give name a value".to_owned(),
@@ -190,7 +198,7 @@ fn refused(path: &Path, bytes: &[u8], error: &ConnectorConfigError) -> CliError 
 fn advice(error: &ConnectorConfigError) -> &'static str {
     match error {
         ConnectorConfigError::MissingName { .. } => {
-            "add name=… to the file; for a worker file add --as worker"
+            "add name=... to the file; for a worker file add --as worker"
         }
         ConnectorConfigError::NameMismatch { .. } => {
             "write the same name in both places, or only once"
@@ -204,7 +212,7 @@ fn advice(error: &ConnectorConfigError) -> &'static str {
         ConnectorConfigError::Constraint(_) => "Connect has this limit for any JSON",
         ConnectorConfigError::Encoding(_) => "save the file as UTF-8",
         ConnectorConfigError::Malformed { .. } => {
-            "write a backslash that is meant as such twice (\\\\u…)"
+            "write a backslash that is meant as such twice (\\\\u...)"
         }
         ConnectorConfigError::LoneSurrogate { .. } => HALF_A_CHARACTER,
     }

@@ -16,6 +16,7 @@ use crate::plan::{Choices, Rename, ReplicationFactor, Verification};
 /// offsets byte for byte. There is no state file: a run that was interrupted is finished by running it again, and a second
 /// run has nothing to do.
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Migrate {
     /// Worker file of connect-standalone
     #[arg(value_name = "WORKER.properties")]
@@ -53,6 +54,17 @@ pub struct Migrate {
     #[command(flatten)]
     pub rest: Rest,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  Look, cut over, register on the new workers:
+    connectctl migrate worker.properties source.properties sink.properties --group-id my-connect --dry-run
+    connectctl migrate worker.properties source.properties sink.properties --group-id my-connect
+    connectctl migrate worker.properties source.properties sink.properties --group-id my-connect --url http://localhost:8083
+  With the running worker, over HTTPS with a certificate of your own authority:
+    connectctl migrate worker.properties --source-url https://localhost:8443 --cacert ca.pem --group-id my-connect --dry-run
+  On a machine without a cluster:
+    connectctl migrate worker.properties sink.properties --offline --dry-run";
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The standalone worker")]

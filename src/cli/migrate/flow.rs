@@ -1,5 +1,6 @@
 //! The flow: look → show → ask → look again → apply → look → verdict.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use anyhow::anyhow;
@@ -18,7 +19,7 @@ use crate::io::observe::{self, Advertised};
 use crate::io::offset_store::WatchedFile;
 use crate::io::rest_tls;
 use crate::model::worker_config::AdvertisedListener;
-use crate::plan::render;
+use crate::plan::{Finding, render};
 use crate::worker::control::{self, Report as ControlReport, Subject};
 
 /// How often a plan may change under the user's yes before the run gives up.
@@ -35,6 +36,10 @@ pub(super) async fn run(session: &Session<'_>) -> Result<Outcome, CliError> {
         }
         if session.args.dry_run {
             session.ui.note("dry run: nothing was written");
+            if session.args.output == ReportFormat::Text {
+                let again = next::again(session.args);
+                session.ui.note(&format!("next, to do it: {again}"));
+            }
             return Ok(Outcome::Pending);
         }
         let consent = consent::ask(session.ui, session.args.yes).await?;
@@ -65,7 +70,10 @@ pub(super) async fn run(session: &Session<'_>) -> Result<Outcome, CliError> {
 /// The plan is data: stdout, where a reader or a program takes it. With `-o json` a question needs it on the terminal too.
 fn show(session: &Session<'_>, seen: &Look) -> Result<(), CliError> {
     match session.args.output {
-        ReportFormat::Text => session.ui.data(&render::text(&seen.plan)),
+        ReportFormat::Text => {
+            let page = render::text(&seen.plan, session.ui.width());
+            session.ui.data(&page)
+        }
         ReportFormat::Json if session.args.dry_run => {
             let mut text = serde_json::to_string_pretty(&render::json(&seen.plan))
                 .map_err(anyhow::Error::from)?;
@@ -74,7 +82,8 @@ fn show(session: &Session<'_>, seen: &Look) -> Result<(), CliError> {
         }
         ReportFormat::Json => {
             if session.ui.can_ask() && !session.args.yes {
-                session.ui.note(&render::text(&seen.plan));
+                let page = render::text(&seen.plan, session.ui.note_width());
+                session.ui.note(&page);
             }
             Ok(())
         }
@@ -86,15 +95,43 @@ fn refuse_blocked(seen: &Look) -> Result<(), CliError> {
     if blocked.is_empty() {
         return Ok(());
     }
-    let reasons: Vec<_> = blocked
-        .iter()
-        .map(|f| format!("\n  {} {}: {}", f.id, f.subject, f.message))
-        .collect();
-    let error = anyhow!("refused, nothing was written:{}", reasons.concat());
+    let error = anyhow!("refused, nothing was written:{}", reasons(&blocked));
     let refused = CliError::new(Kind::Refused, error);
-    Err(blocked.iter().fold(refused, |refused, finding| {
-        refused.hint(format!("{}: {}", finding.id, finding.remedy))
-    }))
+    let mut hints: Vec<String> = Vec::new();
+    for finding in &blocked {
+        let hint = format!("{}: {}", finding.id, finding.remedy);
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    let more = hints.len().saturating_sub(HINTS);
+    hints.truncate(HINTS);
+    if more > 0 {
+        hints.push(format!(
+            "and {more} more; --accept ID takes all findings of that id"
+        ));
+    }
+    Err(hints.into_iter().fold(refused, CliError::hint))
+}
+
+/// Hints of a refusal; more are counted.
+const HINTS: usize = 8;
+
+/// One line per blocking finding; of many with one id the first few, and how many more.
+fn reasons(blocked: &[&Finding]) -> String {
+    const SHOWN: usize = 3;
+    let mut lines = Vec::new();
+    let mut told: BTreeMap<&str, usize> = BTreeMap::new();
+    for f in blocked {
+        let number = told.entry(&f.id).or_default();
+        *number += 1;
+        if *number <= SHOWN {
+            lines.push(format!("\n  {} {}: {}", f.id, f.subject, f.message));
+        }
+    }
+    let more = told.iter().filter(|(_, number)| **number > SHOWN);
+    lines.extend(more.map(|(id, number)| format!("\n  and {} more of {id}", number - SHOWN)));
+    lines.concat()
 }
 
 fn nothing_to_do(session: &Session<'_>, seen: &Look) -> Result<Outcome, CliError> {

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-use super::args::Migrate;
+use clap::ValueEnum as _;
+
+use super::args::{Migrate, State, Verify};
+use crate::cli::shell::{quoted, quoted_path};
 use crate::model::secrets;
-use crate::plan::{ConnectorKind, Plan, Registrar, Stopped};
+use crate::plan::{ConnectorKind, Plan, Registrar, ReplicationFactor, Stopped};
 
 /// One thing to do next.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -86,6 +89,37 @@ fn way_back(worker: &Path, plan: &Plan) -> Option<Next> {
     ))
 }
 
+/// Connector files that are repeated in a command for the eye.
+const REPEATED: usize = 8;
+
+/// Returns how the command that was typed is typed without `--dry-run`.
+pub(super) fn again(args: &Migrate) -> String {
+    if args.connectors.len() > REPEATED {
+        return "the same command without --dry-run".to_owned();
+    }
+    let urls = |flag: &'static str, urls: &[String]| -> Vec<String> {
+        let typed = urls
+            .iter()
+            .flat_map(|url| [flag.to_owned(), quoted(&secrets::redact_url(url))]);
+        typed.collect()
+    };
+    let mut more = urls("--source-url", &args.source.source_url);
+    more.extend(urls("--url", &args.rest.url));
+    let switches = [
+        ("--offline", args.offline),
+        ("--overwrite-offsets", args.target.overwrite_offsets),
+        ("--yes", args.yes),
+    ];
+    more.extend(
+        switches
+            .iter()
+            .filter(|(_, on)| *on)
+            .map(|(name, _)| (*name).to_owned()),
+    );
+    let more: Vec<&str> = more.iter().map(String::as_str).collect();
+    typed(args, &more)
+}
+
 fn said(why: &str, command: &str) -> Next {
     Next {
         why: why.to_owned(),
@@ -104,7 +138,7 @@ fn url(args: &Migrate) -> String {
 fn rollback(args: &Migrate) -> String {
     let files = std::iter::once(&args.worker).chain(&args.connectors);
     files.fold("connect-standalone".to_owned(), |line, path| {
-        line + " " + &shown_path(path)
+        line + " " + &quoted_path(path)
     })
 }
 
@@ -113,9 +147,9 @@ fn typed(args: &Migrate, more: &[&str]) -> String {
     let mut words = vec![
         "connectctl".to_owned(),
         "migrate".to_owned(),
-        shown_path(&args.worker),
+        quoted_path(&args.worker),
     ];
-    words.extend(args.connectors.iter().map(|path| shown_path(path)));
+    words.extend(args.connectors.iter().map(|path| quoted_path(path)));
     let mut flag = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             words.push(name.to_owned());
@@ -131,6 +165,17 @@ fn typed(args: &Migrate, more: &[&str]) -> String {
     flag("--config-topic", args.target.config_topic.clone());
     flag("--offset-topic", args.target.offset_topic.clone());
     flag("--status-topic", args.target.status_topic.clone());
+    flag(
+        "--replication-factor",
+        match args.target.replication_factor {
+            ReplicationFactor::Auto => None,
+            ReplicationFactor::BrokerDefault => Some("-1".to_owned()),
+            ReplicationFactor::Fixed(replicas) => Some(replicas.to_string()),
+        },
+    );
+    let state = args.target.initial_state.to_possible_value();
+    let state = state.filter(|_| args.target.initial_state != State::Running);
+    flag("--initial-state", state.map(|s| s.get_name().to_owned()));
     for rename in &args.source.rename {
         flag("--rename", Some(format!("{}={}", rename.old, rename.new)));
     }
@@ -140,6 +185,9 @@ fn typed(args: &Migrate, more: &[&str]) -> String {
             Some(format!("{key}={}", secrets::shown(key, value))),
         );
     }
+    let verify = args.verify.to_possible_value();
+    let verify = verify.filter(|_| args.verify != Verify::Control);
+    flag("--verify", verify.map(|how| how.get_name().to_owned()));
     let offsets = args.source.offsets.as_ref();
     flag(
         "--offsets",
@@ -151,6 +199,8 @@ fn typed(args: &Migrate, more: &[&str]) -> String {
     let switches = [
         ("--no-offsets", args.source.no_offsets),
         ("--source-stopped", args.source.source_stopped),
+        ("--delete-old", args.source.delete_old),
+        ("--adopt", args.target.adopt),
     ];
     words.extend(
         switches
@@ -158,33 +208,7 @@ fn typed(args: &Migrate, more: &[&str]) -> String {
             .filter(|(_, on)| *on)
             .map(|(name, _)| (*name).to_owned()),
     );
+    words.extend(args.rest.flags.words());
     words.extend(more.iter().map(ToString::to_string));
     words.join(" ")
-}
-
-fn shown_path(path: &Path) -> String {
-    quoted(&path.to_string_lossy())
-}
-
-/// Quotes a word for a POSIX shell where it needs that.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_only_where_a_shell_would_change_them() {
-        assert_eq!(quoted("a/b-c.properties"), "a/b-c.properties");
-        assert_eq!(quoted("my file"), "'my file'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
-    }
 }

@@ -119,7 +119,7 @@ fn refuse_binary(file: &InputFile, role: &str) -> Result<(), CliError> {
         "is not a {role} file: byte {} is NUL, so this is not text",
         at + 1
     );
-    Err(failed(&file.path, &what).hint("are the arguments in the order WORKER CONNECTOR…?"))
+    Err(failed(&file.path, &what).hint("are the arguments in the order WORKER CONNECTOR...?"))
 }
 
 fn offsets(

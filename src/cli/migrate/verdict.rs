@@ -158,7 +158,7 @@ fn topics(plan: &Plan) -> Promise {
         let names: Vec<_> = plan.topics.iter().map(|t| t.wanted.name.as_str()).collect();
         kept(TOPICS, names.join(", "))
     } else {
-        broken(TOPICS, wrong.join(" · "))
+        broken(TOPICS, wrong.join("; "))
     }
 }
 

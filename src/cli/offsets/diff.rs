@@ -24,6 +24,7 @@ use crate::plan::offset_diff::{self, Match, OffsetDifference, Side};
 /// bytes. A reset offset, a tombstone and no entry are the same, and an envelope of an old internal converter counts as its
 /// payload.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Diff {
     /// file:PATH, topic:WORKER.properties or http(s)://HOST:PORT
     #[arg(value_name = "A", value_parser = place)]
@@ -40,6 +41,13 @@ pub(super) struct Diff {
     #[command(flatten)]
     rest: RestFlags,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  What was seeded against the file it came from:
+    connectctl offsets diff file:connect.offsets topic:distributed/distributed.properties
+  A running worker against its file:
+    connectctl offsets diff http://localhost:8083 file:connect.offsets";
 
 /// A store as it is named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]

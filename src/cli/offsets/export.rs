@@ -27,6 +27,7 @@ use crate::plan::{Rename, StoredConnector};
 /// offset.storage.file.filename at the file. Keys and values are the topic's bytes. Reset offsets are left out; sinks need
 /// nothing, their consumer groups stay. A different file at that place is kept as NAME.bak-<timestamp>.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Export {
     /// File to write
     #[arg(long, value_name = "FILE")]
@@ -46,6 +47,11 @@ pub(super) struct Export {
     #[command(flatten)]
     connection: Connection,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  The file that offset.storage.file.filename of the standalone worker names:
+    connectctl offsets export --worker-config distributed/distributed.properties --to connect.offsets";
 
 /// What became of the file.
 enum Outfile {

@@ -26,6 +26,7 @@ use crate::plan::{OffsetsFile, Rename, Step, Stopped, render};
 /// What the topic holds already is not written again. A position that differs there is replaced only with
 /// --overwrite-offsets, and nothing is written under a connector that is neither absent nor STOPPED.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Seed {
     /// Offsets file of the standalone worker (offset.storage.file.filename)
     #[arg(value_name = "FILE")]
@@ -57,6 +58,12 @@ pub(super) struct Seed {
     #[command(flatten)]
     connection: Connection,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  See what would be written, then write it:
+    connectctl offsets seed connect.offsets --worker-config distributed/distributed.properties --dry-run
+    connectctl offsets seed connect.offsets --worker-config distributed/distributed.properties --source-stopped";
 
 /// How often the plan may change under the user's yes before the run gives up.
 const ROUNDS: usize = 3;
@@ -161,10 +168,10 @@ async fn faults(store: &ClusterStore) -> Result<Vec<String>, CliError> {
 /// The plan is data, where it is not a step on the way to a JSON report.
 fn show(ui: &Ui, args: &Seed, plan: &SeedPlan) -> Result<(), CliError> {
     match args.output {
-        ReportFormat::Text => ui.data(&render::seed(plan)),
+        ReportFormat::Text => ui.data(&render::seed(plan, ui.width())),
         ReportFormat::Json => {
             if ui.can_ask() && !args.yes {
-                ui.note(&render::seed(plan));
+                ui.note(&render::seed(plan, ui.note_width()));
             }
             Ok(())
         }

@@ -21,6 +21,7 @@ use crate::cli::runtime;
 /// (base64 of the raw bytes; value null for a tombstone, both null over REST, which shows no bytes), and
 /// topic_partition with --partitions or a topic. A key in several partitions of a topic is listed once for each.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Show {
     /// Offsets file of a standalone worker (offset.storage.file.filename)
     #[arg(value_name = "FILE")]
@@ -42,6 +43,14 @@ pub(super) struct Show {
     #[command(flatten)]
     rest: RestFlags,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  A file, and where each key would lie in a topic of 25 partitions:
+    connectctl offsets show connect.offsets --partitions 25
+  The offset topic, and what a worker shows:
+    connectctl offsets show --worker-config distributed/distributed.properties
+    connectctl offsets show --url http://localhost:8083";
 
 pub(super) fn run(ui: &Ui, global: &Global, show: &Show) -> Result<Outcome, CliError> {
     show.name_one_store()?;

@@ -29,6 +29,7 @@ use crate::plan::{ConnectorKind, StoredConnector, consumer_group, kinds};
 /// connector has moved there), a worker at --url. A standalone worker file as --worker-config stands for its offsets
 /// file. The others are compared with the one that holds.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Where {
     /// Name of the connector
     #[arg(value_name = "NAME")]
@@ -47,6 +48,11 @@ pub(super) struct Where {
     #[command(flatten)]
     rest: RestFlags,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  The file or the topic?
+    connectctl offsets where my-source --offsets connect.offsets --worker-config distributed/distributed.properties";
 
 pub(super) fn run(ui: &Ui, global: &Global, args: &Where) -> Result<Outcome, CliError> {
     let stores = runtime::run(look(ui, global, args))?;

@@ -18,17 +18,29 @@ use crate::model::worker_config::StorageTopic;
 /// Exit code 3 when one is missing or wrong, 1 when one may not be looked at, and 4 when all are right but brokers are
 /// missing, so that one of them cannot be read or written now.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES_CHECK)]
 pub(super) struct Check {
     #[command(flatten)]
     shown: Shown,
 }
 
+const EXAMPLES_CHECK: &str = "\
+Examples:
+  In a pipeline, before the workers start:
+    connectctl topics check --worker-config distributed/distributed.properties";
+
 /// Show the storage topics as they are
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES_DESCRIBE)]
 pub(super) struct Describe {
     #[command(flatten)]
     shown: Shown,
 }
+
+const EXAMPLES_DESCRIBE: &str = "\
+Examples:
+  Partitions, replicas and settings, for a program:
+    connectctl topics describe --worker-config distributed/distributed.properties -o json";
 
 #[derive(Debug, Args)]
 struct Shown {

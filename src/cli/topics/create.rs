@@ -16,6 +16,7 @@ use crate::io::storage_topics::{self, Ensured, FOR_WORKERS, Refusal, remedy};
 /// Running it again, or twice at the same time, does no harm. Nothing is created when any of the three would be
 /// refused. A topic that exists is never changed: see `topics repair`.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Create {
     #[command(flatten)]
     connection: Connection,
@@ -26,6 +27,13 @@ pub(super) struct Create {
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
     output: ReportFormat,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  With a principal that may create topics, instead of the workers' own:
+    connectctl topics create --worker-config distributed/distributed.properties --command-config admin.properties
+  See only what is missing:
+    connectctl topics create --worker-config distributed/distributed.properties --dry-run";
 
 pub(super) fn run(ui: &Ui, global: &Global, args: &Create) -> Result<Outcome, CliError> {
     let topics = wanted(ui, &args.connection)?;

@@ -21,6 +21,7 @@ use crate::plan::storage_topics::remedy;
 /// cleanup.policy becomes compact and min.insync.replicas attainable. Partitions are never changed, and nothing is
 /// created or deleted.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Repair {
     #[command(flatten)]
     connection: Connection,
@@ -34,6 +35,12 @@ pub(super) struct Repair {
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
     output: ReportFormat,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  See what would be changed, then change it:
+    connectctl topics repair --worker-config distributed/distributed.properties --dry-run
+    connectctl topics repair --worker-config distributed/distributed.properties --yes";
 
 pub(super) fn run(ui: &Ui, global: &Global, args: &Repair) -> Result<Outcome, CliError> {
     let topics = wanted(ui, &args.connection)?;

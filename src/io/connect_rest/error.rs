@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use indexmap::IndexMap;
+
 use crate::io::kafka::error::TlsFault;
+use crate::model::secrets;
 
 /// A call that failed. The URL is shown without userinfo.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +56,20 @@ impl RestError {
         }
     }
 
+    /// Hides the credentials of a configuration that the worker repeats when it refuses it.
+    pub(super) fn without_secrets_of(mut self, config: &IndexMap<String, String>) -> Self {
+        if let RestErrorKind::Status { message, .. } = &mut self.kind {
+            let secret = config
+                .iter()
+                .filter(|(key, value)| !value.is_empty() && secrets::is_secret(key))
+                .filter(|(_, value)| !secrets::is_reference(value));
+            for (_, value) in secret {
+                *message = message.replace(value.as_str(), secrets::HIDDEN);
+            }
+        }
+        self
+    }
+
     /// Returns whether nothing at this URL took the request: the next worker may.
     pub fn is_unreachable(&self) -> bool {
         matches!(
@@ -83,7 +100,7 @@ impl RestError {
                 "redirects are not followed: give the URL of the worker itself".into()
             }
             RestErrorKind::Status { status: 401 | 403, .. } => {
-                "give the user with --user NAME:PASSWORD".into()
+                "give the right user with --user NAME:PASSWORD, or in CONNECTCTL_USER".into()
             }
             RestErrorKind::Malformed(_)
             | RestErrorKind::NotHttp(_)
@@ -106,5 +123,32 @@ fn tls_hint(fault: TlsFault) -> Option<&'static str> {
             Some("the worker wants a client certificate that it trusts: --cert FILE and --key FILE")
         }
         TlsFault::Other => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_repeats_a_configuration_does_not_reveal_its_secrets() {
+        let config = IndexMap::from([
+            ("connection.password".to_owned(), "canary".to_owned()),
+            ("tasks.max".to_owned(), "0".to_owned()),
+            ("db.password".to_owned(), "${file:/s:p}".to_owned()),
+            ("empty.password".to_owned(), String::new()),
+        ]);
+        let error = RestError {
+            method: "POST".into(),
+            url: "http://h/connectors".into(),
+            kind: RestErrorKind::Status {
+                status: 400,
+                message: "Invalid value canary for configuration connection.password, 0 for tasks.max, ${file:/s:p}".into(),
+            },
+        };
+        assert_eq!(
+            error.without_secrets_of(&config).to_string(),
+            "POST http://h/connectors: answered 400: Invalid value ******** for configuration connection.password, 0 for tasks.max, ${file:/s:p}"
+        );
     }
 }

@@ -105,9 +105,8 @@ impl ConnectRest {
             config: config.clone(),
             initial_state,
         };
-        self.endpoint
-            .send(Method::POST, "connectors", Some(&body))
-            .await
+        let sent = self.endpoint.send(Method::POST, "connectors", Some(&body));
+        sent.await.map_err(|error| error.without_secrets_of(config))
     }
 
     /// Creates a connector or replaces its configuration.
@@ -116,9 +115,9 @@ impl ConnectRest {
         name: &str,
         config: &IndexMap<String, String>,
     ) -> Result<(), RestError> {
-        self.endpoint
-            .send(Method::PUT, &connector_path(name, "/config"), Some(config))
-            .await
+        let path = connector_path(name, "/config");
+        let sent = self.endpoint.send(Method::PUT, &path, Some(config));
+        sent.await.map_err(|error| error.without_secrets_of(config))
     }
 
     pub async fn pause(&self, name: &str) -> Result<(), RestError> {

@@ -46,6 +46,14 @@ pub fn replace(path: &Path, bytes: &[u8], secret: bool) -> Result<Written, FileE
     Ok(kept.map_or(Written::Created, Written::Replaced))
 }
 
+/// Renames a file to `NAME.bak-<timestamp>`, and returns that name.
+pub fn set_aside(path: &Path, secret: bool) -> Result<PathBuf, FileError> {
+    let kept = keep_as_backup(path, secret)?;
+    fs::remove_file(path).map_err(|e| FileError::writing(path, e))?;
+    sync_folder(folder_of(path))?;
+    Ok(kept)
+}
+
 /// Makes a folder and its parents, or says what is in the way.
 pub fn make_folder(folder: &Path) -> Result<(), FileError> {
     if folder.is_dir() {

@@ -325,7 +325,7 @@ fn store_type(config: &Config, name: &str) -> Result<String, SettingsError> {
         hint: Some(if declared.eq_ignore_ascii_case("PEM") {
             "Write PEM in capitals, as Kafka compares it.".to_owned()
         } else {
-            "Convert it with `keytool -importkeystore … -deststoretype PKCS12`.".to_owned()
+            "Convert it with `keytool -importkeystore ... -deststoretype PKCS12`.".to_owned()
         }),
         value: declared,
     })

@@ -226,7 +226,7 @@ fn endpoint_or_file(
         .ok_or_else(|| SettingsError::Missing {
             key: config.key(URL),
             reason: String::new(),
-            hint: "Set it to the token endpoint of the identity provider, https://….".to_owned(),
+            hint: "Set it to the token endpoint of the identity provider, https://....".to_owned(),
         })?;
     let url = reqwest::Url::parse(&url).map_err(|_| SettingsError::Unusable {
         key: config.key(URL),

@@ -167,7 +167,7 @@ fn login_module(config: &Config, allowed: &[&str]) -> Result<LoginModule, Settin
     let value = config.password(KEY)?.ok_or_else(|| SettingsError::Missing {
         key: config.key(KEY),
         reason: "a JVM would look into the file of -Djava.security.auth.login.config, which connectctl does not see".to_owned(),
-        hint: format!("Set {KEY}={} required …;", allowed[0]),
+        hint: format!("Set {KEY}={} required ...;", allowed[0]),
     })?;
     let module = jaas::parse(value.reveal()).map_err(|source| SettingsError::Jaas {
         key: config.key(KEY),
@@ -193,7 +193,7 @@ fn credentials(config: &Config, module: &LoginModule) -> Result<Credentials, Set
         key: config.key(KEY),
         reason: reason.to_owned(),
         hint: Some(format!(
-            "Write it as `{} required username=\"…\" password=\"…\";`.",
+            "Write it as `{} required username=\"...\" password=\"...\";`.",
             module.class
         )),
     };

@@ -135,7 +135,7 @@ impl SettingsError {
             | Self::Unsupported { hint, .. }
             | Self::Unusable { hint, .. } => hint.clone(),
             Self::Jaas { .. } => Some(
-                "Write it as `LOGIN.MODULE.CLASS required username=\"…\" password=\"…\";`."
+                "Write it as `LOGIN.MODULE.CLASS required username=\"...\" password=\"...\";`."
                     .to_owned(),
             ),
             Self::Store { source, key, .. } | Self::Inline { source, key } => source.hint(key),

@@ -403,6 +403,11 @@ pub const CATALOGUE: &[Pitfall] = &[
         listed: &[(Block, "source-without-entry")],
     },
     Pitfall {
+        id: "rest-differs",
+        what: "the offsets file is not that of the running worker: REST shows other positions",
+        listed: &[(Block, "file-of-another-worker")],
+    },
+    Pitfall {
         id: "no-committed-offsets",
         what: "a sink whose consumer group has no committed offsets",
         listed: &[(Warn, "a_sink_without_committed_offsets_is_a_warning")],

@@ -82,7 +82,10 @@ fn file(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
         "P7",
         path.display().to_string(),
         format!("the offsets file {} {state}, and {} would start over without it", path.display(), some_of(sources)),
-        "--offsets FILE with the file of the standalone worker, or --no-offsets to start over on purpose",
+        match &evidence.deployment.running {
+            Some(worker) => format!("connectctl capture --source-url {} --out DIR saves the positions of the running worker: give them with --offsets DIR/connect.offsets; or --no-offsets to start over on purpose", worker.url),
+            None => "--offsets FILE with the file of the standalone worker, or --no-offsets to start over on purpose".to_owned(),
+        },
     );
 }
 

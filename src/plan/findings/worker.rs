@@ -86,7 +86,7 @@ fn security_of_whom(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
                 "P15",
                 "security.protocol",
                 format!("{place}: producer. and consumer. settings disagree about {}, and a distributed worker needs one of them at top level for its group and storage topics", some_of(differ.keys.iter().map(String::as_str))),
-                "say which: --set security.protocol=… and the other settings",
+                "say which: --set security.protocol=... and the other settings",
             );
     }
     let prefixed = |prefix: &str| source.contains_key(&format!("{prefix}security.protocol"));

@@ -8,6 +8,9 @@ use super::{BLOCK, Page, count, visible};
 /// Connectors that are listed one by one; of more, only those that need attention are.
 const SHOWN: usize = 20;
 
+/// Of many connectors, those that cannot move and are told why; their findings say it again, with the remedy.
+const STUCK: usize = 5;
+
 pub(super) fn show(plan: &Plan, page: &mut Page) {
     page.heading(&format!("Connectors ({})", plan.connectors.len()));
     if plan.connectors.len() <= SHOWN {
@@ -18,10 +21,10 @@ pub(super) fn show(plan: &Plan, page: &mut Page) {
     }
     totals(plan, page);
     let stuck = || plan.connectors.iter().filter(|c| !c.cannot_move.is_empty());
-    for connector in stuck().take(SHOWN) {
+    for connector in stuck().take(STUCK) {
         one(connector, plan, page);
     }
-    let more = stuck().count().saturating_sub(SHOWN);
+    let more = stuck().count().saturating_sub(STUCK);
     if more > 0 {
         page.line(format_args!(
             "  and {} cannot move as they are",
@@ -35,11 +38,14 @@ fn totals(plan: &Plan, page: &mut Page) {
     let entries: usize = all().map(|c| c.entries).sum();
     let to_seed: usize = all().map(|c| c.to_seed).sum();
     let of = |kind| all().filter(move |c| c.kind == kind).count();
+    let unknown = match of(ConnectorKind::Unknown) {
+        0 => String::new(),
+        unknown => format!(", {unknown} of unknown kind, taken for sources"),
+    };
     page.line(format_args!(
-        "  {}, {}, {} of unknown kind; {} in the offsets file, {to_seed} to seed",
+        "  {}, {}{unknown}; {} in the offsets file, {to_seed} to seed",
         count(of(ConnectorKind::Source), "source"),
         count(of(ConnectorKind::Sink), "sink"),
-        of(ConnectorKind::Unknown),
         count(entries, "entry"),
     ));
     let moved = all().filter(|c| c.already_moved).count();

@@ -2,14 +2,14 @@
 
 use crate::plan::{Class, Finding, Reason};
 
-use super::{BLOCK, FAINT, Page, WARN, count, visible};
+use super::{ARROW, BLOCK, FAINT, Page, WARN, count, visible};
 
 /// Findings of one id that are told in full.
 const SHOWN: usize = 3;
 
 /// `reasons` stand beside the diff of the worker file, where there is one.
 pub(super) fn show(findings: &[Finding], reasons: &[Reason], page: &mut Page) {
-    page.heading(&format!("Findings ({})", findings.len()));
+    page.heading(&heading(findings));
     if findings.is_empty() {
         page.line(format_args!("  none"));
     }
@@ -22,8 +22,15 @@ pub(super) fn show(findings: &[Finding], reasons: &[Reason], page: &mut Page) {
         };
         let of_one_kind = rest.iter().take_while(|f| same(f)).count();
         let (group, after) = rest.split_at(of_one_kind);
+        let alike = group.iter().all(|f| f.remedy == first.remedy);
         for finding in group.iter().take(SHOWN) {
             one(finding, page);
+            if !alike {
+                remedy(finding, page);
+            }
+        }
+        if alike && group.len() <= SHOWN {
+            remedy(first, page);
         }
         if group.len() > SHOWN {
             let more = group.len() - SHOWN;
@@ -32,10 +39,40 @@ pub(super) fn show(findings: &[Finding], reasons: &[Reason], page: &mut Page) {
                 count(more, "more finding"),
                 first.id
             ));
+            if alike {
+                remedy(first, page);
+            }
         }
         rest = after;
     }
     fixed(reasons, &mended, page);
+}
+
+/// `Findings: 1 block, 2 warn, 5 fixed`
+fn heading(findings: &[Finding]) -> String {
+    let of = |class| {
+        findings
+            .iter()
+            .filter(|f| f.class == class && !f.accepted)
+            .count()
+    };
+    let accepted = findings.iter().filter(|f| f.accepted).count();
+    let counts = [
+        (of(Class::Block), "block"),
+        (accepted, "accepted"),
+        (of(Class::Warn), "warn"),
+        (of(Class::Info), "info"),
+        (of(Class::Fixed), "fixed"),
+    ];
+    let shown: Vec<_> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    match shown.as_slice() {
+        [] => "Findings".to_owned(),
+        shown => format!("Findings: {}", shown.join(", ")),
+    }
 }
 
 /// Changes of the worker file have their reason beside the diff; here their ids are enough.
@@ -75,9 +112,12 @@ fn one(finding: &Finding, page: &mut Page) {
         finding.id,
         visible(&finding.message)
     ));
+}
+
+fn remedy(finding: &Finding, page: &mut Page) {
     if !finding.remedy.is_empty() {
         page.line(format_args!(
-            "    {FAINT}→ {}{FAINT:#}",
+            "    {FAINT}{ARROW}{}{FAINT:#}",
             visible(&finding.remedy)
         ));
     }

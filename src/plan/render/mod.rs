@@ -5,6 +5,7 @@ mod findings;
 mod json;
 mod page;
 mod seed;
+mod summary;
 
 pub use json::json;
 pub use page::text;
@@ -25,6 +26,8 @@ const WARN: Style = AnsiColor::Yellow.on_default().bold();
 #[derive(Default)]
 struct Page {
     text: String,
+    /// Columns of the terminal; `None`: lines are as long as they are, for files and programs.
+    width: Option<usize>,
 }
 
 impl Page {
@@ -35,12 +38,48 @@ impl Page {
         self.line(format_args!("{HEADING}{title}{HEADING:#}"));
     }
 
+    /// Adds prose, wrapped where the terminal ends. Words are not broken: they may be paths or commands.
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        writeln!(self.text, "{line}").expect("writing to a String never fails");
+        let Some(width) = self.width else {
+            writeln!(self.text, "{line}").expect("writing to a String never fails");
+            return;
+        };
+        let line = line.to_string();
+        let words = line.trim_start_matches(' ');
+        let mut hang = line.len() - words.len() + 2;
+        if without_style(words).starts_with(ARROW) {
+            hang += 1;
+        }
+        let hang = " ".repeat(hang);
+        let options = textwrap::Options::new(width)
+            .subsequent_indent(&hang)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .break_words(false);
+        for part in textwrap::wrap(&line, options) {
+            self.text.push_str(part.trim_end());
+            self.text.push('\n');
+        }
+    }
+
+    /// Adds a line of a file, which is never wrapped.
+    fn verbatim(&mut self, style: Style, line: &str) {
+        writeln!(self.text, "{style}{}{style:#}", visible(line))
+            .expect("writing to a String never fails");
     }
 
     fn styled(&mut self, style: Style, line: &str) {
         self.line(format_args!("{style}{}{style:#}", visible(line)));
+    }
+}
+
+/// Before what to do about a finding. ASCII, for terminals that know nothing else.
+const ARROW: &str = "-> ";
+
+/// Skips the style in front of a text.
+fn without_style(text: &str) -> &str {
+    match text.strip_prefix('\u{1b}') {
+        Some(styled) => styled.split_once('m').map_or(text, |(_, rest)| rest),
+        None => text,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::plan::{
     ConnectorPlan, FileState, Ownership, Plan, Step, Stopped, TopicPlan, TopicState,
 };
 
-use super::{ADDED, FAINT, Page, REMOVED, connectors, count, findings, visible};
+use super::{ADDED, FAINT, Page, REMOVED, connectors, count, findings, summary, visible};
 
 /// Files of connectors that are shown whole; more are named and counted.
 const FILES_SHOWN: usize = 3;
@@ -18,8 +18,13 @@ const FILES_SHOWN: usize = 3;
 const STEPS_SHOWN: usize = 12;
 
 /// Returns the page, coloured. It stays one page for 10,000 connectors.
-pub fn text(plan: &Plan) -> String {
-    let mut page = Page::default();
+///
+/// `width` is the terminal's, in columns; `None`: nothing is wrapped.
+pub fn text(plan: &Plan, width: Option<usize>) -> String {
+    let mut page = Page {
+        width,
+        ..Page::default()
+    };
     worker_file(plan, &mut page);
     connector_files(plan, &mut page);
     topics(plan, &mut page);
@@ -28,6 +33,7 @@ pub fn text(plan: &Plan) -> String {
     findings::show(&plan.findings, &plan.reasons, &mut page);
     target(plan, &mut page);
     steps(plan, &mut page);
+    summary::show(plan, &mut page);
     page.text
 }
 
@@ -43,7 +49,7 @@ fn worker_file(plan: &Plan, page: &mut Page) {
             Line::Hunk(_) => FAINT,
             Line::Same(_) => anstyle::Style::new(),
         };
-        page.styled(style, &line.text());
+        page.verbatim(style, &line.text());
     }
     for reason in &plan.reasons {
         let line = reason
@@ -64,7 +70,7 @@ fn connector_files(plan: &Plan, page: &mut Page) {
     for (file, connector) in files.iter().zip(&plan.connectors).take(FILES_SHOWN) {
         page.line(format_args!("{}{}", file.path.display(), state(file.state)));
         for line in shown_json(connector).lines() {
-            page.line(format_args!("  {line}"));
+            page.verbatim(anstyle::Style::new(), &format!("  {line}"));
         }
     }
     if files.len() > FILES_SHOWN {

@@ -8,9 +8,12 @@ use super::{Page, count, findings, visible};
 /// Connectors that are listed one by one.
 const CONNECTORS_SHOWN: usize = 20;
 
-/// Returns the page, coloured.
-pub fn seed(plan: &SeedPlan) -> String {
-    let mut page = Page::default();
+/// Returns the page, coloured, and wrapped at `width` columns if it is for a terminal.
+pub fn seed(plan: &SeedPlan, width: Option<usize>) -> String {
+    let mut page = Page {
+        width,
+        ..Page::default()
+    };
     page.heading(&format!(
         "Offset topic {} ({})",
         visible(&plan.topic),
@@ -116,7 +119,7 @@ mod tests {
             }],
             stopped: Stopped::Asserted,
         };
-        let page = anstream::adapter::strip_str(&seed(&plan)).to_string();
+        let page = anstream::adapter::strip_str(&seed(&plan, None)).to_string();
         assert_eq!(
             page,
             "Offset topic o (25 partitions)\n  \

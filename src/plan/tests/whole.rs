@@ -63,7 +63,7 @@ fn a_plan_of_ten_thousand_connectors_is_still_one_page() {
         ..choices()
     };
     let plan = make(&deployment(WORKER, &texts), &choices, Some(&cluster())).unwrap();
-    let page = crate::plan::render::text(&plan);
+    let page = crate::plan::render::text(&plan, None);
     assert!(page.lines().count() < 120, "{page}");
     assert!(page.contains("10000 sinks"), "{page}");
     assert!(!page.contains("canary"));
