@@ -15,6 +15,7 @@ use crate::live_topics;
 use crate::support::world::{Ran, World};
 use crate::support::{java, kafka, require_kafka};
 
+const OPEN_TRANSACTION: &str = include_str!("support/java/OpenTransaction.java");
 const FILLED_BY_JAVA: &str = include_str!("support/java/OffsetTopic.java");
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -414,4 +415,36 @@ async fn a_file_that_changed_since_it_was_read_stops_the_writing_before_the_firs
     assert!(read.expect("the topic exists").stored.is_empty());
     let gone = offset_store::read_topic(&cluster, "offsets-never-made").await;
     assert_eq!(gone.expect("an answer"), None);
+}
+
+#[test]
+fn a_transaction_that_is_open_hides_positions_and_that_is_said() {
+    require_kafka!();
+    let met = Met::new("offsets-open");
+    live_topics::make(&met.topic, 1, "compact");
+    let bootstrap = kafka::shared().bootstrap();
+    java::produce(
+        &bootstrap,
+        &met.topic,
+        0,
+        key("a").as_bytes(),
+        Some(b"{\"position\":1}"),
+    );
+    let key = key("a");
+    let open: [&str; 4] = [&bootstrap, &met.topic, &key, r#"{"position":2}"#];
+    java::run(OPEN_TRANSACTION, &open, b"").success();
+    let shown = met.run(&["show", "-o", "json"]).success();
+    assert_eq!(rows(&shown), [(json!("a"), json!(1))]);
+    assert!(
+        shown.stderr.contains("open-transaction"),
+        "{}",
+        shown.stderr
+    );
+    met.file("o.offsets", &[("b", 1)]);
+    let refused = met.seed("o.offsets", &["--yes"]).code(5);
+    assert!(
+        refused.stderr.contains("open in partition 0"),
+        "{}",
+        refused.stderr
+    );
 }

@@ -81,6 +81,8 @@ impl Way {
         let mut typed = vec!["migrate".to_owned()];
         typed.extend(files.map(|path: &PathBuf| path.display().to_string()));
         typed.extend(["--group-id", &self.group, "--source-stopped", "--yes"].map(str::to_owned));
+        // What the stores say before a registration is part of the test.
+        typed.extend(["--verify", "none"].map(str::to_owned));
         typed.extend(more.iter().map(ToString::to_string));
         self.world.run(typed)
     }
@@ -198,13 +200,13 @@ fn while_distributed(way: &Way, worker: &Worker) {
     let mut answer = Value::Null;
     wait::expect("the position is flushed", PATIENCE, || {
         answer = way.store(&["--url", &worker.url]);
-        answer["positions"][0]["offset"]["position"] == end
+        // The worker is asked before the topic is read: the flush may fall between the two.
+        answer["positions"][0]["offset"]["position"] == end && standing(&answer, "rest") == "same"
     });
     let by_rest = ["diff", &format!("topic:{topic}"), &worker.url];
     _ = way.offsets(&by_rest).success();
     assert_eq!(answer["store"], "offset-topic", "{answer}");
     assert_eq!(standing(&answer, "file"), "different");
-    assert_eq!(standing(&answer, "rest"), "same");
     let why = answer["why"].as_str().expect("words");
     assert!(why.contains("has run in the distributed cluster"), "{why}");
     let sink = way
@@ -330,8 +332,11 @@ fn unaddressable(way: &Way, worker: &Worker) {
     });
     let body = json!({"name": "a/b", "config": config});
     rest::post(&format!("{}/connectors", worker.url), Some(&body)).success();
-    let shown = way.offsets(&["show", "--url", &worker.url]).success();
-    assert!(shown.stdout.contains(&way.source), "{}", shown.stdout);
     let note = "a/b: this worker does not show its offsets over REST";
-    assert!(shown.stderr.contains(note), "{}", shown.stderr);
+    // A connector without a status is not listed yet.
+    wait::expect("the others are shown, and a/b is named", PATIENCE, || {
+        let shown = way.offsets(&["show", "--url", &worker.url]).success();
+        assert!(shown.stdout.contains(&way.source), "{}", shown.stdout);
+        shown.stderr.contains(note)
+    });
 }

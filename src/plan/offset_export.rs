@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::offset_file::OffsetEntry;
 use crate::plan::findings::Findings;
 use crate::plan::findings::offsets as told;
-use crate::plan::offset_seed::{OffsetTopic, SeedError, as_it_lies, entries, new_names, selected};
+use crate::plan::offset_seed::{
+    OffsetTopic, SeedError, UNTIL_DECIDED, as_it_lies, entries, new_names, selected, undecided,
+};
 use crate::plan::{Class, Finding, Rename, positions};
 
 /// What the user chose.
@@ -56,6 +58,9 @@ pub fn make(
     let sorted = selected(sorted, &choices.only, &choices.renames, &place)?;
     let accept = BTreeSet::new();
     let mut findings = Findings::new(&accept);
+    if let Some(open) = undecided(topic) {
+        findings.warn("open-transaction", place.as_str(), open, UNTIL_DECIDED);
+    }
     if sorted.unusable.count > 0 {
         let message = told::unusable(&place, topic.stored.len(), &sorted.unusable);
         findings.warn(
@@ -132,6 +137,7 @@ mod tests {
             partitions: 25,
             stored: stored.collect(),
             null_keys: 0,
+            undecided: Vec::new(),
         }
     }
 

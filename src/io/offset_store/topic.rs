@@ -3,6 +3,7 @@
 use crate::io::kafka::cluster::{Cluster, TopicDescription};
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::log::{self, Isolation};
+use crate::io::kafka::offsets::OffsetSpec;
 use crate::plan::offset_fold::OffsetFold;
 use crate::plan::offset_seed::OffsetTopic;
 use crate::protocol::errors;
@@ -45,13 +46,27 @@ pub(super) async fn read_unsorted(
         },
     )
     .await?;
+    let undecided = undecided(cluster, topic).await?;
     let null_keys = fold.null_keys();
     Ok(Some(OffsetTopic {
         name: topic.to_owned(),
         partitions,
         stored: fold.finish(),
         null_keys,
+        undecided,
     }))
+}
+
+/// Returns the partitions with an open transaction: what is behind its first record is not read.
+async fn undecided(cluster: &Cluster, topic: &str) -> Result<Vec<i32>, KafkaError> {
+    // In this order, so that a record that is written meanwhile is not taken for one.
+    let ends = cluster.offsets(topic, OffsetSpec::Latest).await?;
+    let stable = cluster.offsets(topic, OffsetSpec::LatestStable).await?;
+    Ok(ends
+        .into_iter()
+        .filter(|(partition, end)| stable.get(partition).is_some_and(|stable| stable < end))
+        .map(|(partition, _)| partition)
+        .collect())
 }
 
 /// Returns the topic, which has partitions; `None`: no such topic.

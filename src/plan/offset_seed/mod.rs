@@ -39,6 +39,8 @@ pub struct OffsetTopic {
     pub stored: StoredOffsets,
     /// Records without a key, which no worker uses.
     pub null_keys: u64,
+    /// Partitions with an open transaction: records behind it are not among `stored`.
+    pub undecided: Vec<i32>,
 }
 
 /// The Connect cluster to seed into.
@@ -214,7 +216,26 @@ fn known_stopped(file: &OffsetsFile, worker: &Properties, choices: &SeedChoices)
     }
 }
 
+/// Says that the topic cannot be read to its end.
+pub(super) fn undecided(topic: &OffsetTopic) -> Option<String> {
+    let partitions: Vec<String> = topic.undecided.iter().map(ToString::to_string).collect();
+    (!partitions.is_empty()).then(|| {
+        format!(
+            "topic {}: a transaction is open in partition {}: positions behind it are not seen, neither here nor by workers with exactly-once support",
+            topic.name,
+            partitions.join(", ")
+        )
+    })
+}
+
+/// How an open transaction ends.
+pub(super) const UNTIL_DECIDED: &str = "stop the connector, or wait: a transaction whose task is gone is aborted after its transaction.timeout.ms (a minute); then run the same command again";
+
 fn of_topic_itself(target: &SeedTarget, findings: &mut Findings<'_>) {
+    if let Some(open) = undecided(&target.topic) {
+        let topic = target.topic.name.as_str();
+        findings.block("open-transaction", topic, open, UNTIL_DECIDED);
+    }
     for fault in &target.faults {
         let topic = &target.topic.name;
         findings.block(
@@ -325,6 +346,9 @@ pub fn findings_of_topic(topic: &OffsetTopic) -> Vec<Finding> {
     if sorted.unusable.count > 0 {
         let message = told::unusable(&place, topic.stored.len(), &sorted.unusable);
         findings.warn("P27", place.as_str(), message, "no worker uses them");
+    }
+    if let Some(open) = undecided(topic) {
+        findings.warn("open-transaction", place.as_str(), open, UNTIL_DECIDED);
     }
     let null_keys = usize::try_from(topic.null_keys).unwrap_or(usize::MAX);
     told::leftovers(&place, null_keys, 0, &mut findings);

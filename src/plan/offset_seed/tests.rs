@@ -41,6 +41,7 @@ fn target(records: &[(&str, Option<&str>)]) -> SeedTarget {
             partitions: PARTITIONS,
             stored: stored.collect(),
             null_keys: 0,
+            undecided: Vec::new(),
         },
         ..SeedTarget::default()
     }
@@ -347,4 +348,16 @@ fn a_connector_with_an_offset_topic_of_its_own_is_a_warning() {
     held.connectors = BTreeMap::from([("a".to_owned(), connector)]);
     let plan = planned(&[entry(KEY, Some("{}"))], &SeedChoices::default(), &held);
     assert_eq!(ids(&plan.findings), [("P42", Class::Warn)]);
+}
+
+#[test]
+fn an_open_transaction_stops_a_seed_and_is_a_warning_elsewhere() {
+    let mut held = target(&[]);
+    held.topic.undecided = vec![3];
+    let plan = planned(&[entry(KEY, Some("{}"))], &SeedChoices::default(), &held);
+    assert_eq!(ids(&plan.findings), [("open-transaction", Class::Block)]);
+    assert_eq!(
+        ids(&findings_of_topic(&held.topic)),
+        [("open-transaction", Class::Warn)]
+    );
 }
