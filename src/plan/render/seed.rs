@@ -126,9 +126,9 @@ mod tests {
              a (from a\\u{1b}): 3 positions, 2 to write\n  \
              b: 1 position, 0 to write\n  \
              standalone worker: stopped, as --source-stopped says\n\n\
-             Findings (1)\n  \
+             Findings: 1 block\n  \
              block P57: there are others\n    \
-             \u{2192} --overwrite-offsets\n\n\
+             -> --overwrite-offsets\n\n\
              To do\n  \
              seed 2 offsets and read them back (1 old position ended)\n"
         );
