@@ -116,7 +116,6 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::model::properties::Properties;
     use crate::plan::offset_seed::{self, SeedChoices, SeedTarget};
     use crate::plan::{Elsewhere, OffsetsFile, StoredOffset};
     use crate::protocol::partitioner;
@@ -232,7 +231,7 @@ mod tests {
             let mut target = SeedTarget::default();
             target.topic.partitions = partitions;
             let choices = SeedChoices::default();
-            let seed = offset_seed::make(&file, &Properties::new(), &choices, &target).unwrap();
+            let seed = offset_seed::make(&file, &choices, &target).unwrap();
             for record in seed.records {
                 let stored = StoredOffset {
                     partition: record.partition.unwrap(),
@@ -244,7 +243,7 @@ mod tests {
             }
             let back = make(&target.topic, &ExportChoices::default(), &BTreeMap::new()).unwrap();
             proptest::prop_assert_eq!(live(&back.entries), live(&entries));
-            let again = offset_seed::make(&file, &Properties::new(), &choices, &target).unwrap();
+            let again = offset_seed::make(&file, &choices, &target).unwrap();
             proptest::prop_assert!(again.records.is_empty());
         }
     }

@@ -74,9 +74,10 @@ impl OffsetFold {
             }
             Entry::Occupied(mut held) if held.get().partition == partition => {
                 self.timestamps[held.index()] = last.timestamp;
-                held.insert(last.into());
+                held.insert(last.kept().into());
             }
             Entry::Occupied(held) => {
+                let last = last.kept();
                 let others = self.others.entry(held.key().clone()).or_default();
                 match others.iter_mut().find(|other| other.partition == partition) {
                     Some(other) => *other = last,
@@ -109,6 +110,15 @@ impl OffsetFold {
             *first = settled(all, partitioner::partition_of(&key, self.partitions));
         }
         self.latest
+    }
+}
+
+impl Last {
+    /// Copies the value out of the block it was fetched in. Of a key that is written again and again the last block would
+    /// otherwise be kept for a few bytes: memory would grow with the history of the topic, not with its keys.
+    fn kept(self) -> Self {
+        let value = self.value.as_deref().map(Bytes::copy_from_slice);
+        Self { value, ..self }
     }
 }
 

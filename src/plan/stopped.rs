@@ -36,10 +36,7 @@ pub(super) fn judge(
     let at_work = evidence_of_work(deployment, observed, to_move);
     let proof = match (&deployment.running, observed) {
         _ if !at_work.is_empty() => Err(at_work.join("; ")),
-        (Some(running), _) => Ok(format!(
-            "every connector is STOPPED with no task, says {}",
-            running.url
-        )),
+        (Some(running), _) => all_stopped(running, to_move),
         (None, Some(observed)) => silence(deployment, observed, source, to_move),
         (None, None) => Err("offline: neither the worker nor its groups were looked at".to_owned()),
     };
@@ -93,6 +90,26 @@ fn evidence_of_work(
     evidence
 }
 
+/// A worker that does not know a connector says nothing about it: it may be another worker.
+fn all_stopped(running: &RunningWorker, to_move: &[&Moving<'_>]) -> Result<String, String> {
+    let unknown: Vec<&str> = to_move
+        .iter()
+        .filter(|m| m.running.is_none())
+        .map(|m| m.old_name.as_str())
+        .collect();
+    if unknown.is_empty() {
+        return Ok(format!(
+            "every connector is STOPPED with no task, says {}",
+            running.url
+        ));
+    }
+    Err(format!(
+        "the worker at {} does not know {}: is it the right one?",
+        running.url,
+        some_of(&unknown)
+    ))
+}
+
 fn not_stopped(running: &RunningWorker, to_move: &[&Moving<'_>]) -> Option<String> {
     let at_work: Vec<String> = to_move
         .iter()
@@ -135,7 +152,7 @@ fn silence(
 }
 
 /// Returns how the age of a file shows that no worker writes it, or why it does not. `worker` has the flush interval.
-pub(super) fn file_at_rest(file: &OffsetsFile, worker: &Properties) -> Result<String, String> {
+fn file_at_rest(file: &OffsetsFile, worker: &Properties) -> Result<String, String> {
     let flush = worker
         .get("offset.flush.interval.ms")
         .and_then(|v| v.trim().parse::<u64>().ok())

@@ -143,8 +143,7 @@ async fn look(store: &ClusterStore, args: &Seed) -> Result<Look, CliError> {
         overwrite_offsets: args.overwrite_offsets,
         source_stopped: args.source_stopped,
     };
-    let plan = offset_seed::make(&file, &store.file.properties, &choices, &target)
-        .map_err(super::plan_failed)?;
+    let plan = offset_seed::make(&file, &choices, &target).map_err(super::plan_failed)?;
     Ok(Look { file, target, plan })
 }
 

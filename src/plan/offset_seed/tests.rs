@@ -48,7 +48,7 @@ fn target(records: &[(&str, Option<&str>)]) -> SeedTarget {
 }
 
 fn planned(entries: &[OffsetEntry], choices: &SeedChoices, target: &SeedTarget) -> SeedPlan {
-    make(&file(entries), &Properties::new(), choices, target).unwrap()
+    make(&file(entries), choices, target).unwrap()
 }
 
 fn ids(findings: &[Finding]) -> Vec<(&str, Class)> {
@@ -65,6 +65,14 @@ fn stored_connector(target: crate::model::connector_config::TargetState) -> Stor
     }
 }
 
+/// What every seeding needs to be told.
+fn stopped() -> SeedChoices {
+    SeedChoices {
+        source_stopped: true,
+        ..SeedChoices::default()
+    }
+}
+
 const KEY: &str = r#"["a",{"file":"x"}]"#;
 const OTHER: &str = r#"["a",{"file":"y"}]"#;
 
@@ -72,25 +80,25 @@ const OTHER: &str = r#"["a",{"file":"y"}]"#;
 fn an_empty_topic_gets_every_entry_at_its_murmur2_partition() {
     let key = r#"["file-src",{"filename":"/var/lib/connect/in.txt"}]"#;
     let entries = [entry(key, Some("{}")), entry(KEY, None)];
-    let plan = planned(&entries, &SeedChoices::default(), &target(&[]));
+    let plan = planned(&entries, &stopped(), &target(&[]));
     assert_eq!(plan.records.len(), 1);
     assert_eq!(plan.records[0].partition, Some(14));
     assert_eq!(ids(&plan.findings), [("P28", Class::Fixed)]);
-    assert!(matches!(plan.stopped, Stopped::Proven(_)));
+    assert_eq!(plan.stopped, Stopped::Asserted);
 }
 
 #[test]
 fn equal_records_are_not_sent_again_and_different_ones_need_overwrite_offsets() {
     let same = [entry(KEY, Some("{}"))];
     let held = target(&[(KEY, Some("{}"))]);
-    let plan = planned(&same, &SeedChoices::default(), &held);
+    let plan = planned(&same, &stopped(), &held);
     assert!(plan.records.is_empty() && plan.findings.is_empty());
     let other = [entry(KEY, Some(r#"{"p":2}"#))];
-    let plan = planned(&other, &SeedChoices::default(), &held);
+    let plan = planned(&other, &stopped(), &held);
     assert_eq!(ids(&plan.findings), [("P57", Class::Block)]);
     let overwrite = SeedChoices {
         overwrite_offsets: true,
-        ..SeedChoices::default()
+        ..stopped()
     };
     let plan = planned(&other, &overwrite, &held);
     assert_eq!(ids(&plan.findings), [("P57", Class::Warn)]);
@@ -101,11 +109,11 @@ fn equal_records_are_not_sent_again_and_different_ones_need_overwrite_offsets() 
 fn positions_that_only_the_topic_has_end_with_overwrite_offsets_and_stop_without() {
     let entries = [entry(KEY, Some("{}"))];
     let held = target(&[(OTHER, Some("{}"))]);
-    let plan = planned(&entries, &SeedChoices::default(), &held);
+    let plan = planned(&entries, &stopped(), &held);
     assert_eq!(ids(&plan.findings), [("P57", Class::Block)]);
     let overwrite = SeedChoices {
         overwrite_offsets: true,
-        ..SeedChoices::default()
+        ..stopped()
     };
     let plan = planned(&entries, &overwrite, &held);
     let gone: Vec<_> = plan.records.iter().filter(|r| r.value.is_none()).collect();
@@ -118,7 +126,7 @@ fn nothing_is_written_under_a_connector_that_is_not_at_rest() {
     use crate::model::connector_config::TargetState;
     let overwrite = SeedChoices {
         overwrite_offsets: true,
-        ..SeedChoices::default()
+        ..stopped()
     };
     let mut held = target(&[(KEY, Some("{}"))]);
     let entries = [entry(KEY, Some(r#"{"p":2}"#))];
@@ -144,7 +152,7 @@ fn a_key_in_a_wrong_partition_or_in_two_stops_the_plan() {
         held.topic.stored.values_mut().for_each(change);
     };
     record(&mut held, &|r| r.partition = (r.partition + 1) % PARTITIONS);
-    let plan = planned(&entries, &SeedChoices::default(), &held);
+    let plan = planned(&entries, &stopped(), &held);
     assert_eq!(ids(&plan.findings), [("P13", Class::Block)]);
     assert_eq!(ids(&findings_of_topic(&held.topic)), [("P13", Class::Warn)]);
     record(&mut held, &|r| {
@@ -153,7 +161,7 @@ fn a_key_in_a_wrong_partition_or_in_two_stops_the_plan() {
             value: None,
         }];
     });
-    let plan = planned(&entries, &SeedChoices::default(), &held);
+    let plan = planned(&entries, &stopped(), &held);
     assert_eq!(ids(&plan.findings), [("P11", Class::Block)]);
     assert!(plan.findings[0].remedy.contains("tombstone is no remedy"));
     assert_eq!(
@@ -169,18 +177,13 @@ fn a_key_in_a_wrong_partition_or_in_two_stops_the_plan() {
 }
 
 #[test]
-fn a_file_that_changed_a_moment_ago_needs_the_word_that_its_worker_is_stopped() {
+fn no_age_of_the_file_stands_for_the_word_that_its_worker_is_stopped() {
     let mut fresh = file(&[entry(KEY, Some("{}"))]);
-    fresh.age_ms = Some(5_000);
-    let make = |choices: &SeedChoices| {
-        super::make(&fresh, &Properties::new(), choices, &target(&[])).unwrap()
-    };
+    fresh.age_ms = Some(5_000_000);
+    let make = |choices: &SeedChoices| super::make(&fresh, choices, &target(&[])).unwrap();
     let plan = make(&SeedChoices::default());
     assert_eq!(ids(&plan.findings), [("P8", Class::Block)]);
-    let asserted = SeedChoices {
-        source_stopped: true,
-        ..SeedChoices::default()
-    };
+    let asserted = stopped();
     assert_eq!(make(&asserted).stopped, Stopped::Asserted);
     assert_eq!(make(&asserted).blocked().count(), 0);
 }
@@ -192,7 +195,7 @@ fn a_rename_changes_the_name_and_the_partition_and_nothing_else() {
             old: old.to_owned(),
             new: "b \"é".to_owned(),
         }],
-        ..SeedChoices::default()
+        ..stopped()
     };
     let plan = planned(&[entry(KEY, Some("{}"))], &choices("a"), &target(&[]));
     let key = r#"["b \"é",{"file":"x"}]"#;
@@ -204,7 +207,6 @@ fn a_rename_changes_the_name_and_the_partition_and_nothing_else() {
     assert_eq!(plan.connectors[0].name, "b \"é");
     let refused = super::make(
         &file(&[entry(KEY, Some("{}"))]),
-        &Properties::new(),
         &choices("c"),
         &target(&[]),
     );
@@ -221,10 +223,10 @@ fn a_rename_onto_another_connector_of_the_file_is_refused() {
             old: "b".to_owned(),
             new: "a".to_owned(),
         }],
-        ..SeedChoices::default()
+        ..stopped()
     };
     let entries = [entry(KEY, Some("{}")), entry(r#"["b",{}]"#, Some("{}"))];
-    let refused = super::make(&file(&entries), &Properties::new(), &choices, &target(&[]));
+    let refused = super::make(&file(&entries), &choices, &target(&[]));
     assert!(
         matches!(&refused, Err(SeedError::RenameRefused { old, new, .. }) if old == "b" && new == "a"),
         "{refused:?}"
@@ -236,7 +238,7 @@ fn only_the_connectors_asked_for_are_seeded() {
     let entries = [entry(KEY, Some("{}")), entry(r#"["b",{}]"#, Some("{}"))];
     let choices = SeedChoices {
         only: vec!["b".to_owned()],
-        ..SeedChoices::default()
+        ..stopped()
     };
     let plan = planned(&entries, &choices, &target(&[]));
     assert_eq!(plan.records.len(), 1);
@@ -259,7 +261,7 @@ fn odd_entries_are_findings() {
         ),
         entry(r#"["a",{"z":1}]"#, Some("[]")),
     ];
-    let plan = planned(&entries, &SeedChoices::default(), &target(&[]));
+    let plan = planned(&entries, &stopped(), &target(&[]));
     assert_eq!(
         ids(&plan.findings),
         [
@@ -288,7 +290,7 @@ fn a_plain_entry_is_newer_than_the_envelope_beside_it() {
     );
     let newer = entry(KEY, Some(r#"{"p":2}"#));
     for entries in [[envelope.clone(), newer.clone()], [newer, envelope]] {
-        let plan = planned(&entries, &SeedChoices::default(), &target(&[]));
+        let plan = planned(&entries, &stopped(), &target(&[]));
         assert_eq!(plan.records.len(), 1);
         assert_eq!(plan.records[0].value.as_deref(), Some(&br#"{"p":2}"#[..]));
     }
@@ -297,10 +299,10 @@ fn a_plain_entry_is_newer_than_the_envelope_beside_it() {
 #[test]
 fn equal_keys_with_different_values_stop_the_plan_and_with_equal_ones_are_one() {
     let entries = [entry(KEY, Some("{}")), entry(KEY, Some(r#"{"p":1}"#))];
-    let plan = planned(&entries, &SeedChoices::default(), &target(&[]));
+    let plan = planned(&entries, &stopped(), &target(&[]));
     assert_eq!(ids(&plan.findings), [("repeated-key", Class::Block)]);
     let entries = [entry(KEY, Some("{}")), entry(KEY, Some("{}"))];
-    let plan = planned(&entries, &SeedChoices::default(), &target(&[]));
+    let plan = planned(&entries, &stopped(), &target(&[]));
     assert_eq!((plan.records.len(), plan.findings.len()), (1, 0));
 }
 
@@ -308,7 +310,7 @@ fn equal_keys_with_different_values_stop_the_plan_and_with_equal_ones_are_one() 
 fn a_file_of_another_converter_and_a_topic_that_forgets_stop_the_plan() {
     let mut wrong = target(&[]);
     wrong.faults = vec!["cleanup.policy is delete".to_owned()];
-    let plan = planned(&[entry("rubbish", None)], &SeedChoices::default(), &wrong);
+    let plan = planned(&[entry("rubbish", None)], &stopped(), &wrong);
     assert_eq!(
         ids(&plan.findings),
         [("P4", Class::Block), ("P27", Class::Block)]
@@ -346,7 +348,7 @@ fn a_connector_with_an_offset_topic_of_its_own_is_a_warning() {
         .config
         .insert("offsets.storage.topic".to_owned(), Some("own".to_owned()));
     held.connectors = BTreeMap::from([("a".to_owned(), connector)]);
-    let plan = planned(&[entry(KEY, Some("{}"))], &SeedChoices::default(), &held);
+    let plan = planned(&[entry(KEY, Some("{}"))], &stopped(), &held);
     assert_eq!(ids(&plan.findings), [("P42", Class::Warn)]);
 }
 

@@ -6,7 +6,7 @@ use super::builder::{SINK, SOURCE, WORKER, choices, cluster, deployment, make};
 use crate::model::connector_config::TargetState;
 use crate::plan::{
     Choices, Class, DamagedOffsets, Deployment, Finding, Observed, ObservedTopic, OffsetsInput,
-    Plan, RunningConnector, RunningWorker, SinkGroup, Step, StoredConnector, StoredOffset,
+    Plan, RunningConnector, RunningWorker, SinkGroup, Step, Stopped, StoredConnector, StoredOffset,
 };
 use crate::protocol::partitioner;
 
@@ -171,6 +171,24 @@ fn the_running_configuration_wins_and_the_difference_is_reported() {
     assert!(warned(&plan, "P22").message.contains("topic"));
     assert_eq!(plan.connectors[0].config["topic"], "renamed");
     assert_eq!(plan.connectors[0].final_state, TargetState::Started);
+}
+
+#[test]
+fn a_worker_that_does_not_know_a_connector_proves_nothing_about_it() {
+    let mut deployment = source();
+    let worker = deployment.running.insert(running(&[("name", "src")]));
+    worker.connectors[0].name = "another".to_owned();
+    let choices = Choices {
+        group_id: Some("g".to_owned()),
+        ..choices()
+    };
+    let plan = plan(&deployment, &choices, &cluster());
+    assert!(
+        matches!(&plan.stopped, Stopped::Unknown(why) if why.contains("does not know src")),
+        "{:?}",
+        plan.stopped
+    );
+    assert!(plan.blocked().any(|finding| finding.id == "P8"));
 }
 
 #[test]
