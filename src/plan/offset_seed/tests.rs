@@ -356,7 +356,7 @@ fn a_connector_with_an_offset_topic_of_its_own_is_a_warning() {
 fn an_open_transaction_stops_a_seed_and_is_a_warning_elsewhere() {
     let mut held = target(&[]);
     held.topic.undecided = vec![3];
-    let plan = planned(&[entry(KEY, Some("{}"))], &SeedChoices::default(), &held);
+    let plan = planned(&[entry(KEY, Some("{}"))], &stopped(), &held);
     assert_eq!(ids(&plan.findings), [("open-transaction", Class::Block)]);
     assert_eq!(
         ids(&findings_of_topic(&held.topic)),
