@@ -191,3 +191,38 @@ fn every_flag_that_the_guide_speaks_of_exists() {
         .collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
+
+/// Every file that git tracks.
+fn tracked() -> Vec<PathBuf> {
+    let listed = std::process::Command::new("git")
+        .args(["ls-files", "-z"])
+        .current_dir(root_folder())
+        .output()
+        .expect("git runs");
+    let names = String::from_utf8(listed.stdout).expect("names of tracked files are UTF-8");
+    let names = names.split('\0').filter(|name| !name.is_empty());
+    names.map(|name| root_folder().join(name)).collect()
+}
+
+#[test]
+fn no_tracked_file_holds_the_markers_of_a_merge() {
+    let files = tracked();
+    assert!(files.len() > 100, "git lists {} files", files.len());
+    // Put together here, so that this file does not hold them.
+    let markers = ["<", ">"].map(|sign| sign.repeat(7) + " ");
+    let mut marked = Vec::new();
+    // What is no UTF-8 is no text; a file may have been deleted and not committed yet.
+    let texts = files
+        .iter()
+        .filter_map(|path| Some((path, fs::read_to_string(path).ok()?)));
+    for (path, text) in texts {
+        let is_marker = |line: &str| markers.iter().any(|marker| line.starts_with(marker));
+        let lines = text.lines().enumerate();
+        marked.extend(
+            lines
+                .filter(|(_, line)| is_marker(line))
+                .map(|(n, _)| format!("{}:{}", path.display(), n + 1)),
+        );
+    }
+    assert!(marked.is_empty(), "{}", marked.join("\n"));
+}
