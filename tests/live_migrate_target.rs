@@ -93,6 +93,23 @@ fn a_cluster_of_others_is_adopted_only_when_asked_and_is_the_truth_afterwards() 
     assert!(!moving.out().exists());
 
     moving.append(10);
+    // The workers of another Connect cluster know nothing of what our config topic has, and are told nothing.
+    let elsewhere = Distributed::file(moving.world.root(), &bootstrap, "target-elsewhere", &[]);
+    let mut other = Distributed::start(&elsewhere);
+    let of_other = ["--source-stopped", "--yes", "--adopt", "--url", &other.url];
+    let ran = moving.migrate(&of_other);
+    assert_ne!(ran.code, 0, "{ran:#?}");
+    says(
+        &ran,
+        &[
+            "has connector target-sink not as the config topic",
+            "it is another Connect cluster",
+        ],
+    );
+    let names = rest::get(&format!("{}/connectors", other.url)).json();
+    assert_eq!(names, json!([]));
+    other.stop();
+
     let adopting = [&registering[..], &["--adopt"]].concat();
     says(
         &moving.migrate(&adopting).success(),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::look::Look;
 use crate::io::observe::Advertised;
-use crate::plan::{ConnectorKind, Observed, Plan, Registration, Stopped, TopicState};
+use crate::plan::{ConnectorKind, Observed, Plan, Registrar, Registration, Stopped, TopicState};
 use crate::worker::control;
 
 /// One promise of the migration and what became of it.
@@ -53,7 +53,7 @@ pub(super) fn judge(
         topics(plan),
         offsets(plan),
         sink_groups(applied, before, after.observed.as_ref()),
-        registered(plan),
+        registered(applied, plan, after.observed.as_ref()),
     ];
     match control {
         Some(report) => promises.extend(report.promises.iter().map(of_embedded_worker)),
@@ -271,9 +271,17 @@ fn moved_positions(
         .collect()
 }
 
-fn registered(plan: &Plan) -> Promise {
+fn registered(applied: &Plan, plan: &Plan, after: Option<&Observed>) -> Promise {
     let planned = |c: &&crate::plan::ConnectorPlan| c.registration != Registration::NotPlanned;
     let registered: Vec<_> = plan.connectors.iter().filter(planned).collect();
+    let elsewhere = not_in_final_state(applied, after);
+    if !elsewhere.is_empty() {
+        let names = listed(elsewhere.into_iter());
+        return broken(
+            REGISTERED,
+            format!("not in their final state in the config topic: {names}"),
+        );
+    }
     if registered.is_empty() {
         let why = match (
             plan.cluster.is_some(),
@@ -296,6 +304,24 @@ fn registered(plan: &Plan) -> Promise {
     } else {
         broken(REGISTERED, format!("not there: {}", missing.join(", ")))
     }
+}
+
+/// What `--url` answered counts only where our config topic says it too.
+fn not_in_final_state(applied: &Plan, after: Option<&Observed>) -> Vec<String> {
+    let Some(after) = after.filter(|_| applied.registrar == Registrar::Rest) else {
+        return Vec::new();
+    };
+    let moving = applied
+        .connectors
+        .iter()
+        .filter(|c| !c.already_moved && c.registration != Registration::NotPlanned);
+    moving
+        .filter(|c| {
+            let stored = after.stored_connectors.get(&c.name);
+            stored.is_none_or(|stored| stored.target != c.final_state)
+        })
+        .map(|c| c.name.clone())
+        .collect()
 }
 
 fn embedded_worker() -> Promise {

@@ -1,13 +1,12 @@
 //! The control run of an approved plan: an embedded worker registers, verifies, leaves, and sets the final states.
 
-use std::collections::BTreeMap;
-
 use crate::io::embedded::{self, Job, Progress, Topics};
 use crate::model::worker_config::StorageRole;
 use crate::plan::{ConnectorPlan, Plan, Registration, Step};
 use crate::worker::control::{self, Connector};
 
-use super::{ApplyError, Means, Target};
+use super::files::keep_configuration;
+use super::{ApplyError, Means, Target, groups};
 
 /// Runs it and returns its report; a broken promise is a result, not an error.
 pub(super) async fn run(
@@ -27,6 +26,13 @@ pub(super) async fn run(
         Progress::Checking(check) => tracing::info!(?check, "the embedded worker checks"),
         Progress::Leaving => tracing::info!("the embedded worker leaves the group"),
     };
+    for replaced in job
+        .connectors
+        .iter()
+        .filter(|c| c.registration == control::Registration::Update)
+    {
+        keep_configuration(&replaced.name, target, means)?;
+    }
     let interrupted = means.interrupt.raised();
     let report = embedded::control(target.cluster, job, interrupted, watcher).await?;
     if report.is_broken() || report.interrupted {
@@ -51,13 +57,7 @@ fn job(plan: &Plan, target: Target<'_>) -> Job {
         cluster_id: target.observed.cluster_id.clone(),
         connectors: moving().filter_map(connector).collect(),
         positions: plan.positions.clone(),
-        sink_groups: moving()
-            .filter_map(|c| c.group.clone())
-            .map(|group| {
-                let positions = expected(&group, plan, target);
-                (group, positions)
-            })
-            .collect(),
+        sink_groups: groups::expected(plan, target, |_| true),
     }
 }
 
@@ -73,17 +73,4 @@ fn connector(planned: &ConnectorPlan) -> Option<Connector> {
         },
         final_state: planned.final_state,
     })
-}
-
-/// Where a sink's group stood when it was looked at, with what a rename has copied to it since.
-fn expected(group: &str, plan: &Plan, target: Target<'_>) -> BTreeMap<(String, i32), i64> {
-    let observed = target.observed.sink_groups.get(group);
-    let stood = observed.into_iter().flat_map(|group| &group.positions);
-    let mut positions: BTreeMap<_, _> = stood
-        .map(|(at, position)| (at.clone(), position.committed))
-        .collect();
-    for copy in plan.group_copies.iter().filter(|copy| copy.to == group) {
-        positions.extend(copy.positions.clone());
-    }
-    positions
 }

@@ -33,13 +33,33 @@ pub enum ApplyError {
     },
     #[error("group {group} does not stand where it was put: {}", first_of(wrong))]
     GroupWrong { group: String, wrong: Vec<String> },
+    #[error("a sink's group does not stand where it stood: {}", first_of(wrong))]
+    GroupsMoved { wrong: Vec<String> },
     #[error(
-        "{url} does not write to the config topic {topic}: connector {connector} did not appear there"
+        "{url} has connector {connector} not as the config topic {topic} has it: it is another Connect cluster, or the connector is being changed"
+    )]
+    OtherCluster {
+        url: String,
+        topic: String,
+        connector: String,
+    },
+    #[error(
+        "{url} does not write to the config topic {topic}: connector {connector} did not {what} there"
     )]
     OtherTopics {
         url: String,
         topic: String,
         connector: String,
+        what: &'static str,
+    },
+    #[error("{failed}{}{}", aftermath(connector, not_stopped.as_deref()), still_running(resumed))]
+    NotFinal {
+        failed: Box<ApplyError>,
+        connector: String,
+        /// Why it could not be stopped again; `None`: it is STOPPED.
+        not_stopped: Option<String>,
+        /// Connectors that were given their final state before, and keep it.
+        resumed: Vec<String>,
     },
     #[error("connector {connector} did not become {wanted} within {waited:?}: {seen}")]
     State {
@@ -57,9 +77,11 @@ impl ApplyError {
             self,
             Self::TopicWrong { .. }
                 | Self::GroupWrong { .. }
+                | Self::GroupsMoved { .. }
                 | Self::OtherTopics { .. }
                 | Self::State { .. }
-        ) || matches!(self, Self::Offsets(error) if error.is_verification())
+        ) || matches!(self, Self::NotFinal { failed, .. } if failed.is_verification())
+            || matches!(self, Self::Offsets(error) if error.is_verification())
     }
 
     /// Returns what to type next, where that is known.
@@ -75,15 +97,28 @@ impl ApplyError {
                 format!("look at it with: connectctl topics describe --worker-config distributed/distributed.properties ({topic})")
             }
             Self::TopicGone { .. } => "find out who deletes topics, then run the same command again".into(),
-            Self::GroupInUse { .. } | Self::GroupWrong { .. } => {
+            Self::GroupInUse { .. } | Self::GroupWrong { .. } | Self::GroupsMoved { .. } => {
                 "stop the consumers of this group, then run the same command again".into()
             }
-            Self::OtherTopics { .. } => {
+            Self::OtherTopics { .. } | Self::OtherCluster { .. } => {
                 "that Connect cluster has other storage topics: give --config-topic, --offset-topic, --status-topic and --group-id as its workers have them".into()
             }
-            Self::State { connector, .. } => format!(
-                "the connector was left STOPPED; its offsets are in place. See the workers' log, then resume it: PUT /connectors/{connector}/resume on a worker"
+            Self::NotFinal {
+                connector,
+                not_stopped: Some(_),
+                ..
+            } => format!(
+                "stop it before anything else: PUT /connectors/{connector}/stop on a worker; then see the workers' log"
             ),
+            Self::NotFinal { failed, .. } if matches!(**failed, Self::OtherTopics { .. }) => {
+                return failed.hint();
+            }
+            Self::NotFinal { connector, .. } => format!(
+                "its offsets are in place. See the workers' log, then resume it: PUT /connectors/{connector}/resume on a worker"
+            ),
+            Self::State { .. } => {
+                "see the workers' log, then run the same command again".into()
+            }
         })
     }
 }
@@ -93,5 +128,71 @@ fn first_of(wrong: &[String]) -> String {
         [] => String::new(),
         [only] => only.clone(),
         [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+    }
+}
+
+fn aftermath(connector: &str, not_stopped: Option<&str>) -> String {
+    match not_stopped {
+        None => format!("; connector {connector} was left STOPPED"),
+        Some(why) => {
+            format!("; connector {connector} could not be stopped again and may be running: {why}")
+        }
+    }
+}
+
+/// Names the first few: there may be thousands.
+fn still_running(resumed: &[String]) -> String {
+    const NAMED: usize = 20;
+    let first = &resumed[..resumed.len().min(NAMED)];
+    match (first.is_empty(), resumed.len() - first.len()) {
+        (true, _) => String::new(),
+        (_, 0) => format!("; in their final state, and left so: {}", first.join(", ")),
+        (_, more) => format!(
+            "; in their final state, and left so: {} and {more} more",
+            first.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn not_final(not_stopped: Option<&str>, resumed: &[&str]) -> ApplyError {
+        ApplyError::NotFinal {
+            failed: Box::new(ApplyError::State {
+                connector: "b".into(),
+                wanted: "RUNNING",
+                waited: std::time::Duration::from_secs(5),
+                seen: "task 0 FAILED: no".into(),
+            }),
+            connector: "b".into(),
+            not_stopped: not_stopped.map(str::to_owned),
+            resumed: resumed.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn a_failed_resume_says_whether_the_connector_was_stopped_and_who_runs_on() {
+        let stopped = not_final(None, &["a"]);
+        assert_eq!(
+            stopped.to_string(),
+            "connector b did not become RUNNING within 5s: task 0 FAILED: no; connector b was left STOPPED; in their final state, and left so: a"
+        );
+        assert!(stopped.hint().unwrap().contains("/connectors/b/resume"));
+        assert!(stopped.is_verification());
+        let running = not_final(Some("connection refused"), &[]);
+        assert_eq!(
+            running.to_string(),
+            "connector b did not become RUNNING within 5s: task 0 FAILED: no; connector b could not be stopped again and may be running: connection refused"
+        );
+        let hint = running.hint().unwrap();
+        assert!(hint.contains("/connectors/b/stop") && !hint.contains("resume"));
+    }
+
+    #[test]
+    fn of_many_running_connectors_the_first_are_named() {
+        let names: Vec<String> = (0..22).map(|n| n.to_string()).collect();
+        assert!(still_running(&names).ends_with("18, 19 and 2 more"));
     }
 }

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::io::files::{FileError, LARGEST_OFFSETS, Written, back_up, read, replace};
 use crate::plan::{FileChange, FileState, Plan, Step};
 
-use super::{ApplyError, Means};
+use super::{ApplyError, Means, Target};
 
 pub(super) fn write(plan: &Plan, means: &Means<'_>) -> Result<(), ApplyError> {
     for folder in [
@@ -44,6 +44,19 @@ pub(super) fn backup_folder(out: &Path) -> std::path::PathBuf {
 pub(super) fn keep_json(out: &Path, stem: &str, values: &Value) -> Result<(), FileError> {
     let text = format!("{values:#}\n");
     back_up(&backup_folder(out), stem, "json", text.as_bytes())?;
+    Ok(())
+}
+
+/// Saves the configuration of a connector that is about to be replaced.
+pub(super) fn keep_configuration(
+    name: &str,
+    target: Target<'_>,
+    means: &Means<'_>,
+) -> Result<(), ApplyError> {
+    if let Some(stored) = target.observed.stored_connectors.get(name) {
+        let body = json!({ "name": name, "config": stored.config });
+        keep_json(means.out, "connector", &body)?;
+    }
     Ok(())
 }
 

@@ -6,12 +6,63 @@ use serde_json::{Value, json};
 
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
-use crate::plan::{GroupCopy, Plan, Step};
+use crate::io::sink_groups::{self, Positions};
+use crate::plan::{ConnectorPlan, GroupCopy, Plan, Registration, Step, StoredConnector};
 
 use super::files::keep_json;
 use super::{ApplyError, Means, Target};
 
-type Positions = BTreeMap<(String, i32), i64>;
+/// Where the groups of the sinks to move stand: as they were looked at, with what a rename has copied to them since.
+pub(super) fn expected(
+    plan: &Plan,
+    target: Target<'_>,
+    which: impl Fn(&ConnectorPlan) -> bool,
+) -> BTreeMap<String, Positions> {
+    let moving = plan.connectors.iter().filter(|c| !c.already_moved);
+    let mut groups: BTreeMap<String, Positions> = moving
+        .filter(|c| which(c))
+        .filter_map(|c| c.group.as_deref())
+        .map(|group| (group.to_owned(), stood(group, target)))
+        .collect();
+    for copy in &plan.group_copies {
+        if let Some(positions) = groups.get_mut(&copy.to) {
+            positions.extend(copy.positions.clone());
+        }
+    }
+    groups
+}
+
+fn stood(group: &str, target: Target<'_>) -> Positions {
+    let observed = target.observed.sink_groups.get(group);
+    let stood = observed.into_iter().flat_map(|group| &group.positions);
+    stood
+        .map(|(at, position)| (at.clone(), position.committed))
+        .collect()
+}
+
+/// Looks at the groups once more before their sinks are resumed. One that has just been stopped in this Connect cluster
+/// went on until then.
+pub(super) async fn compare(plan: &Plan, target: Target<'_>) -> Result<(), ApplyError> {
+    let was_at_rest = |connector: &ConnectorPlan| {
+        let stored = target.observed.stored_connectors.get(&connector.name);
+        stored.is_none_or(StoredConnector::is_at_rest)
+    };
+    let groups = expected(plan, target, |c| {
+        c.registration != Registration::NotPlanned && was_at_rest(c)
+    });
+    nothing_moved(target.cluster, &groups).await
+}
+
+async fn nothing_moved(
+    cluster: &Cluster,
+    groups: &BTreeMap<String, Positions>,
+) -> Result<(), ApplyError> {
+    let wrong = sink_groups::moved(cluster, groups).await?;
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(ApplyError::GroupsMoved { wrong })
+}
 
 pub(super) async fn copy(
     plan: &Plan,
@@ -24,7 +75,13 @@ pub(super) async fn copy(
             to: copy.to.clone(),
         };
         means.journal.begin(step, Some(copy.positions.len()));
+        let stood = BTreeMap::from([(copy.from.clone(), stood(&copy.from, target))]);
+        unused(target.cluster, &copy.from).await?;
+        nothing_moved(target.cluster, &stood).await?;
         copy_one(copy, target.cluster, means).await?;
+        // What was committed under the old name meanwhile is not under the new one.
+        unused(target.cluster, &copy.from).await?;
+        nothing_moved(target.cluster, &stood).await?;
         means.journal.end(format!(
             "{} partitions committed and read back",
             copy.positions.len()

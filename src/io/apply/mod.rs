@@ -4,6 +4,7 @@
 //! worker), comparison, final states. What is to be deleted waits for the verification. A run that stops anywhere is finished
 //! by running it again.
 
+mod connect_cluster;
 mod control;
 mod error;
 mod files;

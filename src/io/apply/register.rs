@@ -1,5 +1,5 @@
 //! Registration on a running Connect cluster, in the order in which nothing can start too early:
-//! as STOPPED, seen in our config topic, offsets compared, and only then the final state.
+//! as STOPPED, seen in our config topic, offsets and sink groups compared, and only then the final state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,17 +7,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::io::connect_rest::ConnectRest;
-use crate::io::observe::stored_connector_names;
 use crate::io::offset_store;
 use crate::model::connector_config::TargetState;
 use crate::model::offset_key::OffsetKey;
 use crate::model::rest::{ConnectorStatus, InitialState};
-use crate::model::worker_config::StorageRole;
-use crate::plan::{ConnectorPlan, Plan, Registration, SeedRecord, Step};
+use crate::model::storage_records::ConnectorState;
+use crate::plan::{ConnectorPlan, Plan, Registration, SeedRecord, Step, is_same_config};
 
-use super::files::keep_json;
+use super::connect_cluster::ConnectCluster;
+use super::files::keep_configuration;
 use super::offsets::offset_topic;
-use super::{ApplyError, Means, Target};
+use super::{ApplyError, Means, Target, groups};
 
 pub(super) async fn register(
     plan: &Plan,
@@ -30,38 +30,46 @@ pub(super) async fn register(
             .iter()
             .filter(|c| !c.already_moved && c.registration != Registration::NotPlanned)
     };
+    let mut cluster = ConnectCluster::new(plan, target, rest, means.timeout);
+    cluster.has_the_same(moving()).await?;
     for connector in moving() {
-        place(plan, connector, target, rest, means).await?;
+        place(connector, target, rest, &mut cluster, means).await?;
     }
     compare_offsets(plan, target).await?;
+    groups::compare(plan, target).await?;
+    let mut resumed = Vec::new();
     for connector in moving().filter(|c| c.final_state != TargetState::Stopped) {
         let step = Step::SetState(connector.name.clone(), connector.final_state);
         means.journal.begin(step, None);
-        match set_state(connector, rest, means.timeout).await {
-            Ok(()) => means.journal.end(wanted_state(connector.final_state)),
-            Err(failed) => {
-                // A connector that does not run as it should must not go on half-way.
-                if let Err(error) = rest.stop(&connector.name).await {
-                    tracing::warn!(%error, "could not be stopped again");
-                }
-                return Err(failed);
-            }
+        if let Err(failed) = set_state(connector, rest, &mut cluster, means.timeout).await {
+            // A connector that does not run as it should must not go on half-way.
+            let stopped = stop(rest, &connector.name, means.timeout).await;
+            return Err(ApplyError::NotFinal {
+                failed: Box::new(failed),
+                connector: connector.name.clone(),
+                not_stopped: stopped.err().map(|error| error.to_string()),
+                resumed,
+            });
         }
+        means.journal.end(wanted_state(connector.final_state));
+        resumed.push(connector.name.clone());
     }
     Ok(())
 }
 
 /// Makes the connector exist with the plan's configuration, STOPPED, in our config topic.
 async fn place(
-    plan: &Plan,
     connector: &ConnectorPlan,
     target: Target<'_>,
     rest: &ConnectRest,
+    cluster: &mut ConnectCluster<'_>,
     means: &Means<'_>,
 ) -> Result<(), ApplyError> {
     let name = &connector.name;
     match connector.registration {
-        Registration::NotPlanned | Registration::Present => return Ok(()),
+        Registration::NotPlanned => return Ok(()),
+        // On another cluster it may be at work, whatever our topic says.
+        Registration::Present => return wait(rest, name, "STOPPED", means.timeout).await,
         Registration::Create => {
             means.journal.begin(Step::Register(name.clone()), None);
             rest.create(name, &connector.config, Some(InitialState::Stopped))
@@ -70,52 +78,33 @@ async fn place(
         Registration::Update => {
             means.journal.begin(Step::Update(name.clone()), None);
             keep_configuration(name, target, means)?;
-            rest.stop(name).await?;
-            wait(rest, name, "STOPPED", means.timeout).await?;
+            stop(rest, name, means.timeout).await?;
+            let is_stopped = |stored: &ConnectorState| stored.target == TargetState::Stopped;
+            if !cluster.shows(name, is_stopped).await? {
+                return Err(cluster.is_another(name, "become STOPPED"));
+            }
             rest.put_config(name, &connector.config).await?;
         }
     }
-    seen_in_topic(plan, name, target, rest, means.timeout).await?;
+    let is_placed = |stored: &ConnectorState| {
+        stored.target == TargetState::Stopped
+            && is_same_config(&connector.config, &stored.properties.settings)
+    };
+    if !cluster.shows(name, is_placed).await? {
+        if connector.registration == Registration::Create {
+            // It was made a moment ago, as STOPPED, on somebody else's cluster.
+            rest.delete(name).await?;
+        }
+        return Err(cluster.is_another(name, "appear with its configuration"));
+    }
     wait(rest, name, "STOPPED", means.timeout).await?;
     means.journal.end("STOPPED");
     Ok(())
 }
 
-/// Saves the configuration that is replaced.
-fn keep_configuration(name: &str, target: Target<'_>, means: &Means<'_>) -> Result<(), ApplyError> {
-    if let Some(stored) = target.observed.stored_connectors.get(name) {
-        let body = serde_json::json!({ "name": name, "config": stored.config });
-        keep_json(means.out, "connector", &body)?;
-    }
-    Ok(())
-}
-
-/// The cluster behind the URL must be the one whose topics were prepared: REST does not say, the topic does.
-async fn seen_in_topic(
-    plan: &Plan,
-    name: &str,
-    target: Target<'_>,
-    rest: &ConnectRest,
-    timeout: Duration,
-) -> Result<(), ApplyError> {
-    let topic = plan.topic(StorageRole::Config).wanted.name.as_str();
-    let deadline = Instant::now() + timeout.min(Duration::from_secs(10));
-    loop {
-        let names = stored_connector_names(target.cluster, topic).await?;
-        if names.iter().any(|stored| stored == name) {
-            return Ok(());
-        }
-        if Instant::now() >= deadline {
-            // It was made a moment ago, as STOPPED, on somebody else's cluster.
-            rest.delete(name).await?;
-            return Err(ApplyError::OtherTopics {
-                url: rest.url().to_owned(),
-                topic: topic.to_owned(),
-                connector: name.to_owned(),
-            });
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+async fn stop(rest: &ConnectRest, name: &str, timeout: Duration) -> Result<(), ApplyError> {
+    rest.stop(name).await?;
+    wait(rest, name, "STOPPED", timeout).await
 }
 
 /// Compares the topic once more, now that the workers know the connectors: nobody may have moved a position since.
@@ -146,23 +135,23 @@ async fn compare_offsets(plan: &Plan, target: Target<'_>) -> Result<(), ApplyErr
     Ok(offset_store::compare(target.cluster, topic, &expected).await?)
 }
 
+/// Asks for the final state, and waits until our config topic and the status say it.
 async fn set_state(
     connector: &ConnectorPlan,
     rest: &ConnectRest,
+    cluster: &mut ConnectCluster<'_>,
     timeout: Duration,
 ) -> Result<(), ApplyError> {
-    match connector.final_state {
-        TargetState::Started => rest.resume(&connector.name).await?,
-        TargetState::Paused => rest.pause(&connector.name).await?,
-        TargetState::Stopped => rest.stop(&connector.name).await?,
+    let (name, state) = (&connector.name, connector.final_state);
+    match state {
+        TargetState::Started => rest.resume(name).await?,
+        TargetState::Paused => rest.pause(name).await?,
+        TargetState::Stopped => rest.stop(name).await?,
     }
-    wait(
-        rest,
-        &connector.name,
-        wanted_state(connector.final_state),
-        timeout,
-    )
-    .await
+    if !cluster.shows(name, |stored| stored.target == state).await? {
+        return Err(cluster.is_another(name, "get its final state"));
+    }
+    wait(rest, name, wanted_state(state), timeout).await
 }
 
 fn wanted_state(state: TargetState) -> &'static str {

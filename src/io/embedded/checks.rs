@@ -1,6 +1,5 @@
 //! What a control run looks at, and what it should be.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::io::connect_rest::{ConnectRest, RestError, RestSettings};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::offset_store::{differences, placed};
+use crate::io::sink_groups;
 use crate::model::connector_config::TargetState;
 use crate::model::rest::is_addressable;
 use crate::model::storage_records::{ConfigState, ConnectorState};
@@ -21,9 +21,6 @@ use crate::worker::control::{Check, Connector, Finding};
 
 /// Connectors that are asked for one by one over REST; of the others the list tells.
 const ASKED_SINGLY: usize = 20;
-
-/// Groups whose offsets are asked for at the same time.
-const GROUPS_AT_ONCE: usize = 16;
 
 /// Differences that a finding names; the rest are counted.
 const NAMED: usize = 3;
@@ -144,24 +141,8 @@ impl Checks {
 
     /// Compares the committed offsets of every sink's group.
     async fn sinks(&self) -> Result<Finding, KafkaError> {
-        let groups: Vec<_> = self.job.sink_groups.iter().collect();
-        let mut wrong = Vec::new();
-        for some in groups.chunks(GROUPS_AT_ONCE) {
-            let mut asking = tokio::task::JoinSet::new();
-            for (group, _) in some {
-                let (cluster, group) = (self.cluster.clone(), (*group).clone());
-                asking.spawn(async move {
-                    let committed = cluster.committed_offsets(&group).await;
-                    (group, committed)
-                });
-            }
-            while let Some(asked) = asking.join_next().await {
-                let (group, committed) =
-                    asked.map_err(|failed| KafkaError::protocol("the cluster", failed))?;
-                wrong.extend(moved(&group, &self.job.sink_groups[&group], &committed?));
-            }
-        }
-        wrong.sort();
+        let groups = &self.job.sink_groups;
+        let wrong = sink_groups::moved(&self.cluster, groups).await?;
         Ok(judged(wrong.into_iter(), || match groups.len() {
             0 => "no sink".to_owned(),
             number => counted(number, "group"),
@@ -242,22 +223,6 @@ fn difference(connector: &Connector, target: TargetState, state: &ConfigState) -
 /// A setting that is not a string keeps a connector from starting.
 fn is_startable(stored: &ConnectorState) -> bool {
     stored.properties.not_strings.is_empty()
-}
-
-fn moved(
-    group: &str,
-    before: &BTreeMap<(String, i32), i64>,
-    now: &BTreeMap<(String, i32), i64>,
-) -> Vec<String> {
-    let differs = |(at, before): (&(String, i32), &i64)| {
-        let now = now.get(at);
-        (now != Some(before)).then(|| {
-            let (topic, partition) = at;
-            let now = now.map_or("gone".to_owned(), ToString::to_string);
-            format!("{group} {topic}-{partition} was at {before} and is {now}")
-        })
-    };
-    before.iter().filter_map(differs).collect()
 }
 
 /// Good when nothing is wrong; otherwise the first few wrong things and how many more there are.

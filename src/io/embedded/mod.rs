@@ -34,6 +34,7 @@ use crate::worker::member::{Company, Member, MemberError};
 use checks::Checks;
 use membership::{Membership, News};
 use rest_server::RestServer;
+pub(in crate::io) use stores::ConfigStore;
 
 /// What the worker calls itself: its dead self is told from living workers by it.
 pub const CLIENT_ID: &str = "connectctl-control";

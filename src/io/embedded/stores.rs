@@ -15,25 +15,25 @@ const ISOLATION: Isolation = Isolation::ReadCommitted;
 
 /// The config topic.
 #[derive(Debug)]
-pub(super) struct ConfigStore {
+pub(in crate::io) struct ConfigStore {
     log: LogReader,
     configs: ConfigLog,
 }
 
 impl ConfigStore {
-    pub(super) fn new(cluster: &Cluster, topic: &str) -> Self {
+    pub(in crate::io) fn new(cluster: &Cluster, topic: &str) -> Self {
         Self {
             log: LogReader::new(cluster, topic, ISOLATION),
             configs: ConfigLog::new(topic),
         }
     }
 
-    pub(super) fn state(&self) -> &ConfigState {
+    pub(in crate::io) fn state(&self) -> &ConfigState {
         self.configs.state()
     }
 
     /// Reads to the end and returns how many records came.
-    pub(super) async fn catch_up(&mut self) -> Result<u64, KafkaError> {
+    pub(in crate::io) async fn catch_up(&mut self) -> Result<u64, KafkaError> {
         let configs = &mut self.configs;
         let read = self.log.read_to_end(|_, record| {
             let (key, value) = (record.key.as_deref(), record.value.as_deref());

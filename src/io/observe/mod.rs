@@ -16,7 +16,7 @@ use crate::plan::{Observed, Plan};
 pub use advertised::{Advertised, advertised};
 pub use groups::connect_group;
 pub use source::{SourceWorker, Whereabouts, listener_urls};
-pub use stores::{registered_connectors, stored_connector_names};
+pub use stores::registered_connectors;
 
 /// Settings of a broker that findings need.
 const BROKER_SETTINGS: &[&str] = &[

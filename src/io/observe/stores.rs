@@ -71,14 +71,6 @@ async fn count_tasks(
     Ok(())
 }
 
-/// Returns the names of the connectors in a config topic.
-pub async fn stored_connector_names(
-    cluster: &Cluster,
-    topic: &str,
-) -> Result<Vec<String>, KafkaError> {
-    Ok(connectors(cluster, topic).await?.into_keys().collect())
-}
-
 async fn connectors(
     cluster: &Cluster,
     topic: &str,

@@ -1,0 +1,86 @@
+//! Committed offsets of the sinks' groups against where they stood.
+
+use std::collections::BTreeMap;
+
+use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::error::KafkaError;
+
+/// Committed offsets of a group, by topic and partition.
+pub type Positions = BTreeMap<(String, i32), i64>;
+
+/// Groups whose offsets are asked for at the same time.
+const AT_ONCE: usize = 16;
+
+/// Asks where the groups stand and returns every difference, in order, as a sentence fragment.
+pub async fn moved(
+    cluster: &Cluster,
+    stood: &BTreeMap<String, Positions>,
+) -> Result<Vec<String>, KafkaError> {
+    let groups: Vec<_> = stood.keys().collect();
+    let mut wrong = Vec::new();
+    for some in groups.chunks(AT_ONCE) {
+        let mut asking = tokio::task::JoinSet::new();
+        for group in some {
+            let (cluster, group) = (cluster.clone(), (*group).clone());
+            asking.spawn(async move {
+                let committed = cluster.committed_offsets(&group).await;
+                (group, committed)
+            });
+        }
+        while let Some(asked) = asking.join_next().await {
+            let (group, committed) =
+                asked.map_err(|failed| KafkaError::protocol("the cluster", failed))?;
+            wrong.extend(differences(&group, &stood[&group], &committed?));
+        }
+    }
+    wrong.sort();
+    Ok(wrong)
+}
+
+/// Both ways: a position that is new is somebody's commit too.
+fn differences(group: &str, before: &Positions, now: &Positions) -> Vec<String> {
+    let moved = before.iter().filter_map(|(at, before)| {
+        let now = now.get(at);
+        (now != Some(before)).then(|| {
+            let now = now.map_or("gone".to_owned(), ToString::to_string);
+            format!("{} was at {before} and is {now}", place(group, at))
+        })
+    });
+    let new = now
+        .iter()
+        .filter(|(at, _)| !before.contains_key(*at))
+        .map(|(at, now)| format!("{} had no position and is at {now}", place(group, at)));
+    moved.chain(new).collect()
+}
+
+fn place(group: &str, (topic, partition): &(String, i32)) -> String {
+    format!("{group} {topic}-{partition}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn positions(of: &[(i32, i64)]) -> Positions {
+        let at = |(partition, offset): &(i32, i64)| (("t".to_owned(), *partition), *offset);
+        of.iter().map(at).collect()
+    }
+
+    #[test]
+    fn a_position_that_moved_went_or_came_is_told() {
+        let before = positions(&[(0, 5), (1, 6), (2, 7)]);
+        assert!(differences("g", &before, &before).is_empty());
+        assert_eq!(
+            differences("g", &before, &positions(&[(0, 5), (1, 9), (3, 1)])),
+            [
+                "g t-1 was at 6 and is 9",
+                "g t-2 was at 7 and is gone",
+                "g t-3 had no position and is at 1",
+            ]
+        );
+        assert_eq!(
+            differences("g", &Positions::new(), &positions(&[(0, 0)])),
+            ["g t-0 had no position and is at 0"]
+        );
+    }
+}
