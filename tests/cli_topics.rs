@@ -185,7 +185,7 @@ fn a_secured_file_that_cannot_be_used_says_what_is_wrong_and_no_secret() {
             "{WORKER}security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=canary\n"
         ),
         1,
-        "error: $ROOT/worker.properties: sasl.jaas.config has no control flag (required, requisite, sufficient or optional) after the login module\nhint: Write it as `LOGIN.MODULE.CLASS required username=\"…\" password=\"…\";`.\n",
+        "error: $ROOT/worker.properties: sasl.jaas.config has no control flag (required, requisite, sufficient or optional) after the login module\nhint: Write it as `LOGIN.MODULE.CLASS required username=\"...\" password=\"...\";`.\n",
     );
     says(
         &format!("{WORKER}security.protocol=SASL_PLAINTEXT\nsasl.mechanism=GSSAPI\n"),
