@@ -89,10 +89,10 @@ async fn an_http_server_is_not_taken_for_kafka() {
 async fn a_port_that_never_answers_times_out() {
     let address = black_hole();
     let error = failure(&[&address]).await;
-    assert_eq!(
-        error.to_string(),
-        format!("the answer to ApiVersions of {address} did not come within 2.0 s")
-    );
+    // How long it was waited is measured, and a busy machine waits a little longer.
+    let late = format!("the answer to ApiVersions of {address} did not come within ");
+    assert_eq!(error.kind(), KafkaErrorKind::Timeout, "{error}");
+    assert!(error.to_string().starts_with(&late), "{error}");
 }
 
 #[tokio::test]
