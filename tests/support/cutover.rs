@@ -100,8 +100,9 @@ impl Cutover {
         Self {
             group: group.to_owned(),
             bootstrap: bootstrap.to_owned(),
-            sources: vec!["lines-source".to_owned()],
-            sink: "lines-sink".to_owned(),
+            // The sink's consumer group has its name, and cutovers share a broker.
+            sources: vec![format!("{group}-source")],
+            sink: format!("{group}-sink"),
             offset_partitions: None,
             mover: Mover::Connectctl,
             shift: 0,
