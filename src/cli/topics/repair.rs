@@ -62,8 +62,8 @@ async fn mend(
         report(ui, args, &rows)?;
         return verdict(&rows, &found, !changes.is_empty());
     }
-    if !args.yes && !confirmed(ui).await? {
-        return Ok(Outcome::Pending);
+    if !args.yes {
+        confirm(ui).await?;
     }
     for change in &changes {
         let seen = storage_topics::repair(cluster, change)
@@ -133,12 +133,16 @@ fn plan(ui: &Ui, topics: &[StorageTopic], found: &BTreeMap<String, Found>) -> Ve
     changes
 }
 
-async fn confirmed(ui: &Ui) -> Result<bool, CliError> {
+async fn confirm(ui: &Ui) -> Result<(), CliError> {
     if !ui.can_ask() {
         let error = anyhow::anyhow!("nothing was changed: there is no terminal to ask on");
         return Err(CliError::new(Kind::Refused, error).hint("add --yes to change these settings"));
     }
-    ui.confirm("Change these settings?").await
+    if ui.confirm("Change these settings?").await? {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!("the answer was no: nothing was changed");
+    Err(CliError::new(Kind::Refused, error))
 }
 
 fn report(ui: &Ui, args: &Repair, rows: &[Row]) -> Result<(), CliError> {
