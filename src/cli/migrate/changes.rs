@@ -2,7 +2,7 @@
 
 use super::look::Look;
 use super::read::Role;
-use crate::plan::{Ownership, Plan, SeedRecord, Step, TopicPlan, TopicState};
+use crate::plan::{Ownership, Plan, SeedRecord, Step, Stopped, TopicPlan, TopicState};
 
 /// Returns one line per difference that the user must see before saying yes; empty: the yes still stands.
 ///
@@ -45,7 +45,7 @@ pub(super) fn between(before: &Look, after: &Look) -> Vec<String> {
     );
     differ(
         "whether the standalone worker is stopped",
-        is_like(old, new),
+        is_known(&old.stopped) == is_known(&new.stopped),
     );
     differ("whose the target is", old.ownership == new.ownership);
     differ("the Kafka cluster", old.cluster == new.cluster);
@@ -59,7 +59,7 @@ pub(super) fn between(before: &Look, after: &Look) -> Vec<String> {
 pub(super) fn is_within(before: &Look, after: &Look) -> bool {
     let (old, new) = (&before.plan, &after.plan);
     let same_grounds = files(before, after).is_empty()
-        && is_like(old, new)
+        && is_known(&old.stopped) == is_known(&new.stopped)
         && old.cluster == new.cluster
         && committed(old) == committed(new)
         && !matches!(new.ownership, Ownership::Foreign(_) if new.ownership != old.ownership);
@@ -119,9 +119,9 @@ fn files(before: &Look, after: &Look) -> Vec<String> {
         .collect()
 }
 
-/// How it was proven may read differently the second time: the file is older by then.
-fn is_like(old: &Plan, new: &Plan) -> bool {
-    std::mem::discriminant(&old.stopped) == std::mem::discriminant(&new.stopped)
+/// How it is known may read differently the second time: the file is older by then, and what was only asserted is proven.
+fn is_known(stopped: &Stopped) -> bool {
+    !matches!(stopped, Stopped::Unknown(_))
 }
 
 /// A sink that has moved goes on committing; one that is to move must not.
@@ -142,4 +142,17 @@ fn findings(plan: &Plan) -> Vec<(&str, &str, bool)> {
         .iter()
         .map(|f| (f.id.as_str(), f.subject.as_str(), f.accepted))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_that_comes_after_an_assertion_changes_nothing() {
+        let proven = Stopped::Proven("the offsets file is old enough by now".to_owned());
+        assert!(is_known(&Stopped::Asserted));
+        assert!(is_known(&proven));
+        assert!(!is_known(&Stopped::Unknown("it answers".to_owned())));
+    }
 }
