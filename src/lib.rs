@@ -5,6 +5,7 @@
 //! * [`model`]: what files, storage records and REST bodies say. Pure.
 //! * [`protocol`]: bytes that the kafka-protocol crate does not cover. Pure.
 //! * [`plan`]: what must change, as a finished value. Pure.
+//! * [`connectors`]: connectors that run without a JVM. Reads and writes files.
 //! * [`worker`]: a distributed worker as machines without clock and socket. Pure.
 //! * [`io`]: the only place with sockets, files, clocks and processes.
 //! * [`cli`]: what was typed, what is said.
@@ -12,6 +13,7 @@
 //! `tests/architecture.rs` enforces who may use whom; `docs/architecture.md` explains why.
 
 pub mod cli;
+pub mod connectors;
 pub mod io;
 pub mod model;
 pub mod plan;

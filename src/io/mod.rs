@@ -7,6 +7,7 @@ pub mod embedded;
 pub mod files;
 pub mod interrupt;
 pub mod kafka;
+pub mod native;
 pub mod observe;
 pub mod offset_store;
 pub mod providers;

@@ -1,0 +1,61 @@
+//! What the tasks of a worker take from its file.
+
+use std::time::Duration;
+
+use crate::io::kafka::settings::SettingsError;
+use crate::io::providers;
+use crate::model::properties::Properties;
+use crate::model::worker_config::{self, Default, effective_value};
+
+/// Settings of a worker that its tasks share.
+#[expect(dead_code, reason = "the source loop reads it")]
+#[derive(Debug, Clone)]
+pub(super) struct WorkerSettings {
+    /// The worker file, references resolved.
+    pub(super) worker: Properties,
+    pub(super) offset_topic: String,
+    /// `offset.flush.interval.ms`: time between two commits of a task.
+    pub(super) flush_interval: Duration,
+    /// `offset.flush.timeout.ms`: what one commit may take.
+    pub(super) flush_timeout: Duration,
+}
+
+impl WorkerSettings {
+    pub(super) fn read(worker: &Properties) -> Result<Self, SettingsError> {
+        let worker = providers::resolve(worker)?;
+        let offset_topic = text(&worker, "offset.storage.topic");
+        if offset_topic.is_empty() {
+            return Err(SettingsError::Missing {
+                key: "offset.storage.topic".to_owned(),
+                reason: String::new(),
+                hint: "A distributed worker keeps the offsets of sources there.".to_owned(),
+            });
+        }
+        Ok(Self {
+            offset_topic,
+            flush_interval: millis(&worker, "offset.flush.interval.ms")?,
+            flush_timeout: millis(&worker, "offset.flush.timeout.ms")?,
+            worker,
+        })
+    }
+}
+
+fn text(worker: &Properties, key: &str) -> String {
+    let default = match worker_config::setting(key).map(|setting| setting.default) {
+        Some(Default::Value(value)) => value,
+        _ => "",
+    };
+    let value = worker.get(key).map_or(default, String::as_str);
+    effective_value(key, value).to_owned()
+}
+
+fn millis(worker: &Properties, key: &str) -> Result<Duration, SettingsError> {
+    let value = text(worker, key);
+    let millis = value.parse().map_err(|_| SettingsError::Invalid {
+        key: key.to_owned(),
+        value: value.clone(),
+        reason: "is not a number of milliseconds".to_owned(),
+        hint: None,
+    })?;
+    Ok(Duration::from_millis(millis))
+}

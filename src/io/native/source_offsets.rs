@@ -1,0 +1,103 @@
+//! The positions of source connectors, as the offset topic has them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use foldhash::fast::RandomState;
+use tokio::sync::Mutex;
+
+use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::log::{Isolation, LogReader};
+use crate::model::offset_key::{OffsetKey, is_no_offset};
+
+/// One position of a source connector, both parts as their JSON in the offset topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceOffset {
+    pub partition: Bytes,
+    pub offset: Bytes,
+}
+
+/// The offset topic, read to its end whenever it is asked: `KafkaOffsetBackingStore`.
+#[derive(Debug)]
+pub(super) struct SourceOffsets {
+    stored: Mutex<Stored>,
+    /// Readings that have begun.
+    begun: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Stored {
+    log: LogReader,
+    /// What holds for each key; a deleted one is not kept.
+    values: HashMap<Bytes, Bytes, RandomState>,
+}
+
+impl SourceOffsets {
+    /// Reads the topic for the first time.
+    pub(super) async fn start(cluster: &Cluster, topic: &str) -> Result<Self, KafkaError> {
+        let offsets = Self {
+            stored: Mutex::new(Stored {
+                log: LogReader::new(cluster, topic, Isolation::ReadUncommitted),
+                values: HashMap::default(),
+            }),
+            begun: AtomicU64::new(0),
+        };
+        drop(offsets.read_to_end().await?);
+        Ok(offsets)
+    }
+
+    /// Returns the value of a key, byte for byte, as it is now.
+    #[expect(dead_code, reason = "the source loop reads it")]
+    pub(super) async fn value(&self, key: &[u8]) -> Result<Option<Bytes>, KafkaError> {
+        let stored = self.read_to_end().await?;
+        Ok(stored.values.get(key).cloned())
+    }
+
+    /// Returns the positions of one connector as they are now, by partition.
+    pub(super) async fn of_connector(
+        &self,
+        connector: &str,
+    ) -> Result<Vec<SourceOffset>, KafkaError> {
+        let stored = self.read_to_end().await?;
+        let mut found: Vec<SourceOffset> = stored
+            .values
+            .iter()
+            .filter_map(|(key, value)| {
+                let key = OffsetKey::parse(key).ok()?;
+                (key.connector() == connector).then(|| SourceOffset {
+                    partition: Bytes::copy_from_slice(key.partition()),
+                    offset: value.clone(),
+                })
+            })
+            .collect();
+        found.sort_by(|a, b| a.partition.cmp(&b.partition));
+        Ok(found)
+    }
+
+    /// Reads on; who waited while another reading began and ended need not read again.
+    async fn read_to_end(&self) -> Result<tokio::sync::MutexGuard<'_, Stored>, KafkaError> {
+        let asked = self.begun.load(Ordering::SeqCst);
+        let mut stored = self.stored.lock().await;
+        if self.begun.load(Ordering::SeqCst) > asked + 1 {
+            return Ok(stored);
+        }
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        let Stored { log, values } = &mut *stored;
+        log.read_to_end(|_, record| {
+            let Some(key) = record.key else { return };
+            match record.value.filter(|value| !is_no_offset(value)) {
+                // The fetched block is not kept for the sake of a few bytes.
+                Some(value) => _ = values.insert(copied(&key), copied(&value)),
+                None => _ = values.remove(&key),
+            }
+        })
+        .await?;
+        Ok(stored)
+    }
+}
+
+fn copied(bytes: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(bytes)
+}

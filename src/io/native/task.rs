@@ -1,0 +1,183 @@
+//! One task's life, whatever it does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+
+use super::host::Shared;
+use super::{TaskReport, TaskSpec, TaskState};
+use crate::connectors::{self, Kind};
+
+/// What a task is asked to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Running,
+    Paused,
+    Stopped,
+}
+
+/// A started task. Dropping it ends the task at once, as if the process had died.
+#[derive(Debug)]
+pub struct TaskHandle {
+    incarnation: u64,
+    wanted: watch::Sender<Wanted>,
+    ended: watch::Receiver<bool>,
+    abort: AbortHandle,
+}
+
+impl TaskHandle {
+    /// Returns the number by which the reports of this start are known.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// Asks the task to stand still; it says [`TaskState::Paused`] when it does.
+    pub fn pause(&self) {
+        self.want(Wanted::Paused);
+    }
+
+    /// Asks a paused task to go on.
+    pub fn resume(&self) {
+        self.want(Wanted::Running);
+    }
+
+    /// Asks the task to commit and end.
+    pub fn stop(&self) {
+        self.want(Wanted::Stopped);
+    }
+
+    /// Waits for the end of the task; after `within` it is abandoned, and false is returned.
+    pub async fn ended(mut self, within: Duration) -> bool {
+        let ended = tokio::time::timeout(within, self.ended.wait_for(|ended| *ended)).await;
+        // The sender is dropped when the task has panicked or ended: there is nothing to wait for either way.
+        ended.is_ok()
+    }
+
+    fn want(&self, wanted: Wanted) {
+        self.wanted.send_if_modified(|now| {
+            // There is no way back from the end.
+            let changes = *now != Wanted::Stopped && *now != wanted;
+            if changes {
+                *now = wanted;
+            }
+            changes
+        });
+    }
+}
+
+impl Drop for TaskHandle {
+    fn drop(&mut self) {
+        self.abort.abort();
+    }
+}
+
+/// What a task's loop has at hand: what it is asked to be, and a way to say what it is.
+#[derive(Debug)]
+pub(super) struct Context {
+    #[expect(dead_code, reason = "the source loop reads it")]
+    pub(super) host: Arc<Shared>,
+    pub(super) spec: TaskSpec,
+    pub(super) wanted: watch::Receiver<Wanted>,
+    incarnation: u64,
+    events: mpsc::UnboundedSender<TaskReport>,
+}
+
+impl Context {
+    /// Tells what the task is.
+    pub(super) fn report(&self, state: TaskState) {
+        let report = TaskReport {
+            connector: self.spec.connector.clone(),
+            task: self.spec.task,
+            incarnation: self.incarnation,
+            state,
+        };
+        // Nobody listens any more when the worker ends.
+        let _ = self.events.send(report);
+    }
+}
+
+/// Starts the loop of a task.
+pub(super) fn spawn(
+    host: Arc<Shared>,
+    spec: TaskSpec,
+    incarnation: u64,
+    events: mpsc::UnboundedSender<TaskReport>,
+) -> TaskHandle {
+    let first = if spec.paused {
+        Wanted::Paused
+    } else {
+        Wanted::Running
+    };
+    let (wanted, asked) = watch::channel(first);
+    let (ending, ended) = watch::channel(false);
+    let mut context = Context {
+        host,
+        spec,
+        wanted: asked,
+        incarnation,
+        events,
+    };
+    let running = tokio::spawn(async move {
+        let outcome = run(&mut context).await;
+        context.report(match outcome {
+            Ok(()) => TaskState::Stopped,
+            Err(error) => TaskState::Failed {
+                trace: trace(&error),
+            },
+        });
+        ending.send_replace(true);
+    });
+    TaskHandle {
+        incarnation,
+        wanted,
+        ended,
+        abort: running.abort_handle(),
+    }
+}
+
+/// Why a task cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TaskError {
+    #[error("{class} is no connector of the native engine; run it on a worker with --engine jvm")]
+    UnknownConnector { class: String },
+}
+
+async fn run(context: &mut Context) -> Result<(), TaskError> {
+    let class = context.spec.connector_config.get("connector.class");
+    let class = class.map_or("", String::as_str);
+    let connector = connectors::resolve(class).ok_or_else(|| TaskError::UnknownConnector {
+        class: class.to_owned(),
+    })?;
+    match connector.kind() {
+        Kind::Source | Kind::Sink => idle(context).await,
+    }
+}
+
+/// Does as it is told until it is to stop.
+async fn idle(context: &mut Context) -> Result<(), TaskError> {
+    loop {
+        let wanted = *context.wanted.borrow_and_update();
+        match wanted {
+            Wanted::Running => context.report(TaskState::Running),
+            Wanted::Paused => context.report(TaskState::Paused),
+            Wanted::Stopped => return Ok(()),
+        }
+        if context.wanted.changed().await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Returns the error and its causes, as a stack trace names them.
+fn trace(error: &dyn std::error::Error) -> String {
+    let mut trace = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        trace.push_str("\nCaused by: ");
+        trace.push_str(&error.to_string());
+        cause = error.source();
+    }
+    trace
+}
