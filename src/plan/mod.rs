@@ -15,6 +15,7 @@ mod inert;
 pub mod kinds;
 pub mod naming;
 mod observed;
+pub mod offset_check;
 pub mod offset_diff;
 pub mod offset_export;
 pub mod offset_fold;

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use foldhash::fast::RandomState;
 use indexmap::map::Entry;
 
 use crate::plan::{Elsewhere, StoredOffset, StoredOffsets};
@@ -34,15 +33,10 @@ struct Last {
 impl OffsetFold {
     /// `partitions` is the topic's partition count.
     pub fn new(partitions: i32) -> Self {
-        Self::with_room(partitions, 0)
-    }
-
-    /// As [`Self::new`], with room for a number of different keys.
-    pub fn with_room(partitions: i32, keys: usize) -> Self {
         Self {
             partitions,
-            latest: StoredOffsets::with_capacity_and_hasher(keys, RandomState::default()),
-            timestamps: Vec::with_capacity(keys),
+            latest: StoredOffsets::default(),
+            timestamps: Vec::new(),
             others: HashMap::new(),
             null_keys: 0,
         }

@@ -11,12 +11,13 @@ use super::stores::{ConfigStore, OffsetStore, Statuses};
 use crate::io::connect_rest::{ConnectRest, RestError, RestSettings};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
-use crate::io::offset_store::{differences, placed};
+use crate::io::offset_store::placed;
 use crate::io::sink_groups;
 use crate::model::connector_config::TargetState;
 use crate::model::rest::is_addressable;
 use crate::model::storage_records::{ConfigState, ConnectorState};
 use crate::plan::is_same_config;
+use crate::plan::offset_check::differences;
 use crate::worker::control::{Check, Connector, Finding};
 
 /// Connectors that are asked for one by one over REST; of the others the list tells.
@@ -132,7 +133,7 @@ impl Checks {
         store.catch_up().await?;
         let expected = placed(expected, store.partitions());
         let found = store.finish();
-        let wrong = differences(&expected, &found).into_iter();
+        let wrong = differences(&expected, &found, usize::MAX).into_iter();
         Ok(judged(wrong, || match expected.len() {
             0 => "no source has any".to_owned(),
             number => counted(number, "offset"),

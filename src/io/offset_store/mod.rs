@@ -11,5 +11,5 @@ pub use error::OffsetStoreError;
 pub use file::{parse, read_file};
 pub use rest::{RestOffsets, read_rest};
 pub use topic::read_topic;
+pub(in crate::io) use write::placed;
 pub use write::{Seeding, WatchedFile, Written, compare, place, write};
-pub(in crate::io) use write::{differences, placed};

@@ -8,50 +8,36 @@ use crate::plan::offset_fold::OffsetFold;
 use crate::plan::offset_seed::OffsetTopic;
 use crate::protocol::errors;
 
+/// A worker reads committed records only when exactly-once support is on; what is committed is the truth either way.
+pub(super) const ISOLATION: Isolation = Isolation::ReadCommitted;
+
 /// Reads the record that holds for every key, and the others of keys in several partitions; `None`: no such topic.
 ///
 /// The records are sorted by key.
 pub async fn read_topic(cluster: &Cluster, topic: &str) -> Result<Option<OffsetTopic>, KafkaError> {
-    let Some(mut read) = read_unsorted(cluster, topic, 0).await? else {
-        return Ok(None);
-    };
-    read.stored.sort_unstable_keys();
-    Ok(Some(read))
-}
-
-/// As [`read_topic`], in no order: what is read back after seeding is only looked up. `keys` are likely to be there.
-pub(super) async fn read_unsorted(
-    cluster: &Cluster,
-    topic: &str,
-    keys: usize,
-) -> Result<Option<OffsetTopic>, KafkaError> {
     let Some(described) = described(cluster, topic).await? else {
         return Ok(None);
     };
     let partitions = described.partition_count();
-    let mut fold = OffsetFold::with_room(partitions, keys);
-    // A worker reads committed records only when exactly-once support is on; what is committed is the truth either way.
-    log::read_to_end(
-        cluster,
-        topic,
-        Isolation::ReadCommitted,
-        |partition, record| {
-            fold.record(
-                partition,
-                record.offset,
-                record.timestamp,
-                record.key,
-                record.value,
-            );
-        },
-    )
+    let mut fold = OffsetFold::new(partitions);
+    log::read_to_end(cluster, topic, ISOLATION, |partition, record| {
+        fold.record(
+            partition,
+            record.offset,
+            record.timestamp,
+            record.key,
+            record.value,
+        );
+    })
     .await?;
     let undecided = undecided(cluster, topic).await?;
     let null_keys = fold.null_keys();
+    let mut stored = fold.finish();
+    stored.sort_unstable_keys();
     Ok(Some(OffsetTopic {
         name: topic.to_owned(),
         partitions,
-        stored: fold.finish(),
+        stored,
         null_keys,
         undecided,
     }))

@@ -8,10 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::OffsetStoreError;
-use super::topic::{described, read_unsorted};
+use super::topic::{ISOLATION, described};
 use crate::io::files::{LARGEST_OFFSETS, back_up, read};
 use crate::io::kafka::cluster::{Cluster, TopicDescription};
-use crate::io::kafka::seeder;
+use crate::io::kafka::{log, seeder};
+use crate::plan::offset_check::OffsetCheck;
 use crate::plan::{SeedRecord, StoredOffsets};
 use crate::protocol::partitioner::partition_of;
 
@@ -112,9 +113,15 @@ pub async fn compare(
     topic: &str,
     expected: &[SeedRecord],
 ) -> Result<(), OffsetStoreError> {
-    let found = read_unsorted(cluster, topic, expected.len()).await?;
-    let found = found.ok_or_else(|| gone(topic))?;
-    let wrong = differences(expected, &found.stored);
+    existing(cluster, topic).await?;
+    let mut check = OffsetCheck::new(expected);
+    let read = log::read_to_end(cluster, topic, ISOLATION, |partition, record| {
+        if let Some(key) = &record.key {
+            check.record(partition, key, record.value.as_deref());
+        }
+    });
+    read.await?;
+    let wrong = check.finish(NAMED);
     if wrong.is_empty() {
         return Ok(());
     }
@@ -216,86 +223,4 @@ fn keep_old_values(
         "json",
         text.as_bytes(),
     )?))
-}
-
-pub(in crate::io) fn differences(expected: &[SeedRecord], found: &StoredOffsets) -> Vec<String> {
-    let mut wrong = Vec::new();
-    for record in expected {
-        let key = String::from_utf8_lossy(&record.key);
-        let what = match found.get(&record.key) {
-            None if record.value.is_none() => continue,
-            None => format!("{key} is not there"),
-            Some(stored) if stored.value != record.value => format!("{key} has another value"),
-            Some(stored) if Some(stored.partition) != record.partition => format!(
-                "{key} is in partition {}, where no worker looks for it",
-                stored.partition
-            ),
-            Some(stored) if !stored.elsewhere.is_empty() => format!(
-                "{key} is also in partition {}, and a worker finds either by chance",
-                stored.elsewhere[0].partition
-            ),
-            Some(_) => continue,
-        };
-        wrong.push(what);
-        if wrong.len() >= NAMED {
-            break;
-        }
-    }
-    wrong
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::plan::{Elsewhere, StoredOffset};
-
-    fn record(key: &'static str, value: Option<&'static str>) -> SeedRecord {
-        SeedRecord {
-            connector: "c".into(),
-            key: Bytes::from_static(key.as_bytes()),
-            value: value.map(|v| Bytes::from_static(v.as_bytes())),
-            partition: None,
-        }
-    }
-
-    fn stored(partition: i32, value: Option<&'static str>, elsewhere: &[i32]) -> StoredOffset {
-        let other = |partition: &i32| Elsewhere {
-            partition: *partition,
-            value: None,
-        };
-        StoredOffset {
-            partition,
-            offset: 0,
-            value: value.map(|v| Bytes::from_static(v.as_bytes())),
-            elsewhere: elsewhere.iter().map(other).collect(),
-        }
-    }
-
-    #[test]
-    fn a_missing_changed_misplaced_or_doubled_record_is_a_difference() {
-        let keys = ["a", "ab", "abc", "abcd"];
-        let expected = placed(&keys.map(|key| record(key, Some("1"))), 25);
-        let right: Vec<_> = expected.iter().filter_map(|r| r.partition).collect();
-        assert_eq!(right, [24, 9, 7, 0]);
-        let found = StoredOffsets::from_iter([
-            ("ab".into(), stored(9, Some("2"), &[])),
-            ("abc".into(), stored(8, Some("1"), &[])),
-            ("abcd".into(), stored(0, Some("1"), &[3])),
-        ]);
-        let wrong = differences(&expected, &found);
-        assert_eq!(wrong.len(), 4, "{wrong:?}");
-        assert!(wrong[2].contains("partition 8"));
-        let good = StoredOffsets::from_iter([("ab".into(), stored(9, Some("1"), &[]))]);
-        assert!(differences(&expected[1..2], &good).is_empty());
-    }
-
-    #[test]
-    fn a_tombstone_may_be_compacted_away() {
-        let expected = placed(&[record("a", None)], 5);
-        assert!(differences(&expected, &StoredOffsets::default()).is_empty());
-        let alive = StoredOffsets::from_iter([("a".into(), stored(4, Some("1"), &[]))]);
-        assert_eq!(differences(&expected, &alive).len(), 1);
-    }
 }
