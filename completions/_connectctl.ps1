@@ -34,6 +34,7 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show what Connect reads from configuration files')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page of a command, or write all pages into a folder')
             [CompletionResult]::new('capture', 'capture', [CompletionResultType]::ParameterValue, 'Save what a running standalone worker knows: connectors, configurations, states, offsets')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Tell whether this principal, from here, can be a Connect worker')
             [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Move a standalone deployment to distributed mode, with the position of every connector')
             [CompletionResult]::new('offsets', 'offsets', [CompletionResultType]::ParameterValue, 'Show, move and compare the positions of source connectors')
             [CompletionResult]::new('topics', 'topics', [CompletionResultType]::ParameterValue, 'Create, check and mend the three storage topics of distributed workers')
@@ -121,6 +122,24 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask before connectors are stopped')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask before connectors are stopped')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Read and check everything, stop nothing and write nothing')
+            [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show the values of settings that hold credentials')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'connectctl;doctor' {
+            [CompletionResult]::new('--worker-config', '--worker-config', [CompletionResultType]::ParameterName, 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them')
+            [CompletionResult]::new('--bootstrap-server', '--bootstrap-server', [CompletionResultType]::ParameterName, 'Kafka brokers, as in Kafka''s own tools; instead of those of the file')
+            [CompletionResult]::new('--command-config', '--command-config', [CompletionResultType]::ParameterName, 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Deadline of every wait for the network')
+            [CompletionResult]::new('--no-write', '--no-write', [CompletionResultType]::ParameterName, 'Write no probe records')
             [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show the values of settings that hold credentials')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log what is done to stderr; twice for the protocol')
@@ -445,6 +464,7 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show what Connect reads from configuration files')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page of a command, or write all pages into a folder')
             [CompletionResult]::new('capture', 'capture', [CompletionResultType]::ParameterValue, 'Save what a running standalone worker knows: connectors, configurations, states, offsets')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Tell whether this principal, from here, can be a Connect worker')
             [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Move a standalone deployment to distributed mode, with the position of every connector')
             [CompletionResult]::new('offsets', 'offsets', [CompletionResultType]::ParameterValue, 'Show, move and compare the positions of source connectors')
             [CompletionResult]::new('topics', 'topics', [CompletionResultType]::ParameterValue, 'Create, check and mend the three storage topics of distributed workers')
@@ -465,6 +485,9 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             break
         }
         'connectctl;help;capture' {
+            break
+        }
+        'connectctl;help;doctor' {
             break
         }
         'connectctl;help;migrate' {

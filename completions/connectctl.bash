@@ -25,6 +25,9 @@ _connectctl() {
             connectctl,config)
                 cmd="connectctl__subcmd__config"
                 ;;
+            connectctl,doctor)
+                cmd="connectctl__subcmd__doctor"
+                ;;
             connectctl,help)
                 cmd="connectctl__subcmd__help"
                 ;;
@@ -60,6 +63,9 @@ _connectctl() {
                 ;;
             connectctl__subcmd__help,config)
                 cmd="connectctl__subcmd__help__subcmd__config"
+                ;;
+            connectctl__subcmd__help,doctor)
+                cmd="connectctl__subcmd__help__subcmd__doctor"
                 ;;
             connectctl__subcmd__help,help)
                 cmd="connectctl__subcmd__help__subcmd__help"
@@ -179,7 +185,7 @@ _connectctl() {
 
     case "${cmd}" in
         connectctl)
-            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version completions config man capture migrate offsets topics help"
+            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version completions config man capture doctor migrate offsets topics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -378,8 +384,50 @@ _connectctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        connectctl__subcmd__doctor)
+            opts="-o -v -h -V --worker-config --bootstrap-server --command-config --no-write --output --color --show-secrets --timeout --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --worker-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bootstrap-server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         connectctl__subcmd__help)
-            opts="completions config man capture migrate offsets topics help"
+            opts="completions config man capture doctor migrate offsets topics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -437,6 +485,20 @@ _connectctl() {
         connectctl__subcmd__help__subcmd__config__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -31,6 +31,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand config 'Show what Connect reads from configuration files'
             cand man 'Print the manual page of a command, or write all pages into a folder'
             cand capture 'Save what a running standalone worker knows: connectors, configurations, states, offsets'
+            cand doctor 'Tell whether this principal, from here, can be a Connect worker'
             cand migrate 'Move a standalone deployment to distributed mode, with the position of every connector'
             cand offsets 'Show, move and compare the positions of source connectors'
             cand topics 'Create, check and mend the three storage topics of distributed workers'
@@ -110,6 +111,23 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand -y 'Do not ask before connectors are stopped'
             cand --yes 'Do not ask before connectors are stopped'
             cand --dry-run 'Read and check everything, stop nothing and write nothing'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'connectctl;doctor'= {
+            cand --worker-config 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them'
+            cand --bootstrap-server 'Kafka brokers, as in Kafka''s own tools; instead of those of the file'
+            cand --command-config 'Client settings (security), as in Kafka''s own tools; instead of the worker''s own, for another principal'
+            cand -o 'Output format'
+            cand --output 'Output format'
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --no-write 'Write no probe records'
             cand --show-secrets 'Show the values of settings that hold credentials'
             cand -v 'Log what is done to stderr; twice for the protocol'
             cand --verbose 'Log what is done to stderr; twice for the protocol'
@@ -408,6 +426,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand config 'Show what Connect reads from configuration files'
             cand man 'Print the manual page of a command, or write all pages into a folder'
             cand capture 'Save what a running standalone worker knows: connectors, configurations, states, offsets'
+            cand doctor 'Tell whether this principal, from here, can be a Connect worker'
             cand migrate 'Move a standalone deployment to distributed mode, with the position of every connector'
             cand offsets 'Show, move and compare the positions of source connectors'
             cand topics 'Create, check and mend the three storage topics of distributed workers'
@@ -423,6 +442,8 @@ set edit:completion:arg-completer[connectctl] = {|@words|
         &'connectctl;help;man'= {
         }
         &'connectctl;help;capture'= {
+        }
+        &'connectctl;help;doctor'= {
         }
         &'connectctl;help;migrate'= {
         }

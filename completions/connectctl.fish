@@ -36,6 +36,7 @@ complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "completions" 
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "config" -d 'Show what Connect reads from configuration files'
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "man" -d 'Print the manual page of a command, or write all pages into a folder'
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "capture" -d 'Save what a running standalone worker knows: connectors, configurations, states, offsets'
+complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "doctor" -d 'Tell whether this principal, from here, can be a Connect worker'
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "migrate" -d 'Move a standalone deployment to distributed mode, with the position of every connector'
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "offsets" -d 'Show, move and compare the positions of source connectors'
 complete -c connectctl -n "__fish_connectctl_needs_command" -f -a "topics" -d 'Create, check and mend the three storage topics of distributed workers'
@@ -105,6 +106,20 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l show-s
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -s V -l version -d 'Print version'
+complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -l worker-config -d 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -l bootstrap-server -d 'Kafka brokers, as in Kafka\'s own tools; instead of those of the file' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -l command-config -d 'Client settings (security), as in Kafka\'s own tools; instead of the worker\'s own, for another principal' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -s o -l output -d 'Output format' -r -f -a "text\t''
+json\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -l timeout -d 'Deadline of every wait for the network' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -l no-write -d 'Write no probe records'
+complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -l show-secrets -d 'Show the values of settings that hold credentials'
+complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
+complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -s V -l version -d 'Print version'
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l out -d 'Output folder' -r -F
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s o -l output -d 'Format of the report on stdout' -r -f -a "text\t''
 json\t''"
@@ -343,14 +358,15 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "describe" -d 'Show the storage topics as they are'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "repair" -d 'Mend the settings of storage topics that can be changed without harm'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "completions" -d 'Print a shell completion script'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "config" -d 'Show what Connect reads from configuration files'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "man" -d 'Print the manual page of a command, or write all pages into a folder'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "capture" -d 'Save what a running standalone worker knows: connectors, configurations, states, offsets'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "migrate" -d 'Move a standalone deployment to distributed mode, with the position of every connector'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "offsets" -d 'Show, move and compare the positions of source connectors'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "topics" -d 'Create, check and mend the three storage topics of distributed workers'
-complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture migrate offsets topics help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture doctor migrate offsets topics help" -f -a "completions" -d 'Print a shell completion script'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture doctor migrate offsets topics help" -f -a "config" -d 'Show what Connect reads from configuration files'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture doctor migrate offsets topics help" -f -a "man" -d 'Print the manual page of a command, or write all pages into a folder'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture doctor migrate offsets topics help" -f -a "capture" -d 'Save what a running standalone worker knows: connectors, configurations, states, offsets'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture doctor migrate offsets topics help" -f -a "doctor" -d 'Tell whether this principal, from here, can be a Connect worker'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture doctor migrate offsets topics help" -f -a "migrate" -d 'Move a standalone deployment to distributed mode, with the position of every connector'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture doctor migrate offsets topics help" -f -a "offsets" -d 'Show, move and compare the positions of source connectors'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture doctor migrate offsets topics help" -f -a "topics" -d 'Create, check and mend the three storage topics of distributed workers'
+complete -c connectctl -n "__fish_connectctl_using_subcommand help; and not __fish_seen_subcommand_from completions config man capture doctor migrate offsets topics help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show what Connect reads from a worker or connector file, key by key'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from offsets" -f -a "show" -d 'Show the positions of source connectors'
 complete -c connectctl -n "__fish_connectctl_using_subcommand help; and __fish_seen_subcommand_from offsets" -f -a "seed" -d 'Copy the positions of a standalone worker\'s file into the offset topic, byte for byte'

@@ -109,6 +109,9 @@ fn broker(certificates: &Certificates, identity: &IdentityProvider) -> KafkaOpti
         options
             .scram
             .push(format!("{mechanism}=[name=bob,password=bob]"));
+        options
+            .scram
+            .push(format!("{mechanism}=[name=frank,password=frank]"));
     }
     options.jvm.push(format!(
         "-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={}",

@@ -27,7 +27,13 @@ fn world(user: &str, password: &str) -> World {
     });
     let worker = login(user, password) + &topics.concat();
     world.file("worker.properties", worker);
-    world.file("ADMIN.properties", login("alice", PLAIN_PASSWORD));
+    administrator(&world, &login("alice", PLAIN_PASSWORD));
+    world
+}
+
+/// Gives the world what an administrator has: `ADMIN.properties` and `kafka-acls.sh`.
+pub(crate) fn administrator(world: &World, login: &str) {
+    world.file("ADMIN.properties", login);
     let script = world.file(
         "bin/kafka-acls.sh",
         format!(
@@ -36,12 +42,11 @@ fn world(user: &str, password: &str) -> World {
         ),
     );
     std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o755)).expect("chmod");
-    world
 }
 
 /// Types a command as the administrator would.
 #[track_caller]
-fn typed(world: &World, command: &str) {
+pub(crate) fn typed(world: &World, command: &str) {
     let path = std::env::var("PATH").expect("a path");
     let ran = Command::new("sh")
         .args(["-c", command])

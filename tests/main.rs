@@ -19,6 +19,8 @@ mod live_config_topic;
 mod live_consumer_group;
 mod live_control;
 mod live_cutover;
+mod live_doctor;
+mod live_doctor_acl;
 mod live_group;
 mod live_ipv6;
 mod live_judge;

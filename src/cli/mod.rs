@@ -5,6 +5,7 @@ mod capture;
 mod config;
 pub mod connect;
 mod consent;
+mod doctor;
 mod error;
 pub mod listing;
 mod logging;
@@ -67,6 +68,7 @@ pub enum Command {
     Config(config::Config),
     Man(man::Man),
     Capture(capture::Capture),
+    Doctor(doctor::Doctor),
     Migrate(Box<migrate::Migrate>),
     Offsets(offsets::Offsets),
     Topics(topics::Topics),
@@ -98,6 +100,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Completions { shell } => completions(&ui, shell),
         Command::Config(args) => config::run(&ui, &args),
         Command::Man(args) => man::run(&ui, &args),
+        Command::Doctor(args) => doctor::run(&ui, &cli.global, &args),
         Command::Capture(args) => capture::run(&ui, &cli.global, &args),
         Command::Migrate(args) => migrate::run(&ui, &cli.global, &args),
         Command::Offsets(args) => offsets::run(&ui, &cli.global, &args),

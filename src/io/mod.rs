@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod connect_rest;
 pub mod consent;
+pub mod doctor;
 pub mod embedded;
 pub mod files;
 pub mod interrupt;

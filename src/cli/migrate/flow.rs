@@ -17,8 +17,6 @@ use crate::io::apply::{self, ApplyError, Means, Target};
 use crate::io::consent::{Approved, Consent};
 use crate::io::observe::{self, Advertised};
 use crate::io::offset_store::WatchedFile;
-use crate::io::rest_tls;
-use crate::model::worker_config::AdvertisedListener;
 use crate::plan::{Finding, render};
 use crate::worker::control::{self, Report as ControlReport, Subject};
 
@@ -206,26 +204,12 @@ async fn carry_out(
     conclude(session, draft.with_promises(promises), &verified, &after)
 }
 
-/// Settings of the workers' own listeners name files of the workers' hosts: that they are not here is no failure.
 async fn advertised(after: &Look) -> Advertised {
-    let worker = &after.plan.worker;
-    let listener = AdvertisedListener::of(worker);
-    let is_secure = listener.as_ref().is_some_and(|l| l.scheme == "https");
-    let tls = is_secure.then(|| rest_tls::of_worker(worker)).transpose();
-    let tls = match tls {
-        Ok(tls) => tls,
-        Err(error) => {
-            return Advertised::NotReachable {
-                url: "https".to_owned(),
-                reason: error.to_string(),
-            };
-        }
-    };
     let cluster_id = after
         .observed
         .as_ref()
         .and_then(|o| o.cluster_id.as_deref());
-    observe::advertised(listener, tls, cluster_id).await
+    observe::advertised(&after.plan.worker, cluster_id).await
 }
 
 /// Ctrl-C came while the embedded worker was at work.

@@ -65,20 +65,13 @@ pub(super) fn judge(
 /// The address at which the deployed workers will reach each other; nobody need listen there yet.
 pub(super) fn advertised_address(found: &Advertised) -> Promise {
     let promise = "advertised address";
+    let detail = found.to_string();
     match found {
-        Advertised::Proven { url } => kept(promise, format!("proven: a worker answers at {url}")),
-        Advertised::NotReachable { url, reason } => not_performed(
-            promise,
-            &format!("{url} is not reachable from here: {reason}"),
-        ),
-        Advertised::OwnHost { port } => not_performed(
-            promise,
-            &format!("port {port} of each worker's own host, whose name is not known here"),
-        ),
-        Advertised::NoListener => broken(
-            promise,
-            "no listener of the file fits rest.advertised.*".to_owned(),
-        ),
+        Advertised::Proven { .. } => kept(promise, detail),
+        Advertised::NotReachable { .. } | Advertised::OwnHost { .. } => {
+            not_performed(promise, &detail)
+        }
+        Advertised::NoListener => broken(promise, detail),
     }
 }
 

@@ -46,7 +46,10 @@ pub(super) fn run(ui: &Ui, global: &Global, topics: &Topics) -> Result<Outcome, 
 }
 
 /// Returns the storage topics of the worker file, in the order config, offset, status; says which settings are left out.
-fn wanted(ui: &Ui, connection: &Connection) -> Result<Vec<StorageTopic>, CliError> {
+pub(in crate::cli) fn wanted(
+    ui: &Ui,
+    connection: &Connection,
+) -> Result<Vec<StorageTopic>, CliError> {
     let Some(path) = &connection.worker_config else {
         let error = anyhow::anyhow!("no worker file is named, so the storage topics are not known");
         return Err(CliError::new(Kind::Usage, error)

@@ -72,14 +72,16 @@ impl Checks {
         let topics = &self.job.topics;
         let names = [&topics.config, &topics.offset, &topics.status].map(Clone::clone);
         let allowed = self.cluster.topic_permissions(&names).await?;
-        let refused: Vec<String> = allowed
-            .iter()
-            .flat_map(|(topic, may)| {
-                let read = (!may.read).then(|| format!("READ on topic {topic} is not allowed"));
-                let write = (!may.write).then(|| format!("WRITE on topic {topic} is not allowed"));
-                read.into_iter().chain(write)
-            })
-            .collect();
+        let mut refused = Vec::new();
+        for (topic, may) in allowed {
+            let may = may?;
+            if !may.read {
+                refused.push(format!("READ on topic {topic} is not allowed"));
+            }
+            if !may.write {
+                refused.push(format!("WRITE on topic {topic} is not allowed"));
+            }
+        }
         if !refused.is_empty() {
             return Ok(Finding::Bad(refused.join("; ")));
         }

@@ -5,6 +5,7 @@
 
 mod checks;
 mod membership;
+mod rehearsal;
 mod rest_server;
 mod settings;
 mod stores;
@@ -33,8 +34,9 @@ use crate::worker::control::{
 use crate::worker::member::{Company, Member, MemberError};
 use checks::Checks;
 use membership::{Membership, News};
+pub use rehearsal::{check_settings, rehearse};
 use rest_server::RestServer;
-pub(in crate::io) use stores::ConfigStore;
+pub(in crate::io) use stores::{ConfigStore, OffsetStore, Statuses};
 
 /// What the worker calls itself: its dead self is told from living workers by it.
 pub const CLIENT_ID: &str = "connectctl-control";
@@ -65,7 +67,7 @@ pub struct Job {
     pub sink_groups: BTreeMap<String, BTreeMap<(String, i32), i64>>,
 }
 
-/// Why a control run could not begin; nothing was done.
+/// Why an embedded worker could not begin; nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     #[error(transparent)]
@@ -76,6 +78,9 @@ pub enum EmbeddedError {
     Member(#[from] MemberError),
     #[error("no port of 127.0.0.1 to listen on: {0}")]
     Listen(std::io::Error),
+    /// Only of [`rehearse`]: a control run tells it in its report.
+    #[error("{0}")]
+    Group(String),
 }
 
 impl EmbeddedError {
@@ -85,7 +90,7 @@ impl EmbeddedError {
             Self::Kafka(error) => error.hint(),
             Self::Settings(error) => error.hint(),
             Self::Member(_) => Some("Correct it with --set KEY=VALUE.".to_owned()),
-            Self::Listen(_) => None,
+            Self::Listen(_) | Self::Group(_) => None,
         }
     }
 }

@@ -47,7 +47,7 @@ impl ConfigStore {
 
 /// The offset topic.
 #[derive(Debug)]
-pub(super) struct OffsetStore {
+pub(in crate::io) struct OffsetStore {
     topic: String,
     log: LogReader,
     fold: OffsetFold,
@@ -55,7 +55,7 @@ pub(super) struct OffsetStore {
 }
 
 impl OffsetStore {
-    pub(super) async fn open(cluster: &Cluster, topic: &str) -> Result<Self, KafkaError> {
+    pub(in crate::io) async fn open(cluster: &Cluster, topic: &str) -> Result<Self, KafkaError> {
         let partitions = cluster.offsets(topic, OffsetSpec::Latest).await?.len();
         let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
         Ok(Self {
@@ -67,7 +67,7 @@ impl OffsetStore {
     }
 
     /// Reads to the end and returns how many records came.
-    pub(super) async fn catch_up(&mut self) -> Result<u64, KafkaError> {
+    pub(in crate::io) async fn catch_up(&mut self) -> Result<u64, KafkaError> {
         let (fold, topic) = (&mut self.fold, &self.topic);
         let read = self.log.read_to_end(|partition, record| {
             if record.key.is_none() {
@@ -97,14 +97,17 @@ impl OffsetStore {
 
 /// The status topic: the last status of every connector and task.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Statuses {
+pub(in crate::io) struct Statuses {
     pub(super) connectors: BTreeMap<String, Status>,
     pub(super) tasks: BTreeMap<(String, i32), Status>,
 }
 
 impl Statuses {
     /// Reads the topic and returns it with the number of its records.
-    pub(super) async fn read(cluster: &Cluster, topic: &str) -> Result<(Self, u64), KafkaError> {
+    pub(in crate::io) async fn read(
+        cluster: &Cluster,
+        topic: &str,
+    ) -> Result<(Self, u64), KafkaError> {
         let mut statuses = Self::default();
         let mut log = LogReader::new(cluster, topic, ISOLATION);
         let read = log.read_to_end(|partition, record| {

@@ -25,6 +25,7 @@ pub enum Resource {
     Group(Box<str>),
     /// Group, topic, partition.
     Committed(Box<(String, String, i32)>),
+    TransactionalId(Box<str>),
     Broker(i32),
     Cluster,
     /// Anything else, in words.
@@ -43,6 +44,10 @@ impl Resource {
 
     pub fn group(id: &str) -> Self {
         Self::Group(id.into())
+    }
+
+    pub fn transactional_id(id: &str) -> Self {
+        Self::TransactionalId(id.into())
     }
 
     pub fn committed(group: &str, topic: &str, partition: i32) -> Self {
@@ -72,6 +77,7 @@ impl fmt::Display for Resource {
                 let (group, topic, partition) = &**place;
                 write!(f, "group {group}, partition {topic}-{partition}")
             }
+            Self::TransactionalId(id) => write!(f, "transactional id {id}"),
             Self::Broker(id) => write!(f, "broker {id}"),
             Self::Cluster => f.write_str("the cluster"),
             Self::Other(words) => f.write_str(words),
@@ -84,6 +90,7 @@ impl fmt::Display for Resource {
 pub enum Pattern {
     Topic(String),
     Group(String),
+    TransactionalId(String),
     Cluster,
 }
 
@@ -92,6 +99,7 @@ impl fmt::Display for Pattern {
         match self {
             Self::Topic(name) => write!(f, "topic {name}"),
             Self::Group(id) => write!(f, "group {id}"),
+            Self::TransactionalId(id) => write!(f, "transactional id {id}"),
             Self::Cluster => f.write_str("the cluster"),
         }
     }
@@ -120,6 +128,7 @@ impl Acl {
                 }
                 Resource::Committed(place) => Pattern::Topic(place.1.clone()),
                 Resource::Group(id) => Pattern::Group(id.to_string()),
+                Resource::TransactionalId(id) => Pattern::TransactionalId(id.to_string()),
                 Resource::Broker(_) | Resource::Cluster => Pattern::Cluster,
                 Resource::Other(_) => return None,
             }
@@ -155,10 +164,39 @@ impl Caller {
             match pattern {
                 Pattern::Topic(name) => words.extend(["--topic".to_owned(), quoted(name)]),
                 Pattern::Group(id) => words.extend(["--group".to_owned(), quoted(id)]),
+                Pattern::TransactionalId(id) => {
+                    words.extend(["--transactional-id".to_owned(), quoted(id)]);
+                }
                 Pattern::Cluster => words.push("--cluster".to_owned()),
             }
         }
         words.join(" ")
+    }
+
+    /// Returns the commands that allow this caller these permissions and no others.
+    ///
+    /// `kafka-acls.sh` grants every operation that it is given on every resource that it is given: what is alike goes into one
+    /// command.
+    pub fn grants(&self, wanted: &[Acl]) -> Vec<String> {
+        let mut by_resource: Vec<(&Pattern, Vec<&str>)> = Vec::new();
+        for acl in wanted {
+            match by_resource.iter_mut().find(|(on, _)| **on == acl.on) {
+                Some((_, operations)) if operations.contains(&acl.operation) => {}
+                Some((_, operations)) => operations.push(acl.operation),
+                None => by_resource.push((&acl.on, vec![acl.operation])),
+            }
+        }
+        let mut commands: Vec<(Vec<&str>, Vec<Pattern>)> = Vec::new();
+        for (on, operations) in by_resource {
+            match commands.iter_mut().find(|(alike, _)| *alike == operations) {
+                Some((_, patterns)) => patterns.push(on.clone()),
+                None => commands.push((operations, vec![on.clone()])),
+            }
+        }
+        let commands = commands.into_iter();
+        commands
+            .map(|(operations, on)| self.grant(&operations, &on))
+            .collect()
     }
 
     /// Returns who that is, for the start of a sentence.
@@ -185,6 +223,7 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("DeleteTopics", "Delete"),
     ("DescribeConfigs", "DescribeConfigs"),
     ("DescribeGroups", "Describe"),
+    ("EndTxn", "Write"),
     ("Fetch", "Read"),
     ("FindCoordinator", "Describe"),
     ("Heartbeat", "Read"),
@@ -252,6 +291,12 @@ mod tests {
                 "Write on the cluster",
             ),
             (
+                "FindCoordinator",
+                &Resource::transactional_id("x"),
+                errors::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+                "Describe on transactional id x",
+            ),
+            (
                 "SaslHandshake",
                 &Resource::Cluster,
                 errors::CLUSTER_AUTHORIZATION_FAILED,
@@ -264,6 +309,40 @@ mod tests {
                 "{request} {resource}"
             );
         }
+    }
+
+    #[test]
+    fn nothing_is_granted_that_is_not_lacking() {
+        let caller = Caller {
+            principal: Some("User:a".to_owned()),
+            bootstrap: "b:1".to_owned(),
+        };
+        let acl = |operation, on| Acl { operation, on };
+        let topic = |name: &str| Pattern::Topic(name.to_owned());
+        let commands = caller.grants(&[
+            acl("Read", topic("t")),
+            acl("Write", topic("t")),
+            acl("Read", topic("u")),
+            acl("Read", topic("t")),
+            acl("Read", Pattern::Group("g".into())),
+            acl(
+                "Write",
+                Pattern::TransactionalId("connect-cluster-g".into()),
+            ),
+        ]);
+        let ends: Vec<_> = commands
+            .iter()
+            .filter_map(|command| command.split_once("User:a "))
+            .map(|(_, end)| end)
+            .collect();
+        assert_eq!(
+            ends,
+            [
+                "--operation Read --operation Write --topic t",
+                "--operation Read --topic u --group g",
+                "--operation Write --transactional-id connect-cluster-g",
+            ]
+        );
     }
 
     #[test]

@@ -430,7 +430,7 @@ fn described_topic(name: &str, topic: &MetadataResponseTopic) -> TopicDescriptio
     }
 }
 
-fn address_of(broker: &Broker) -> String {
+pub(super) fn address_of(broker: &Broker) -> String {
     if broker.host.contains(':') {
         format!("[{}]:{}", broker.host, broker.port)
     } else {

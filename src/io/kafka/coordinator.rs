@@ -1,4 +1,4 @@
-//! Which broker coordinates a group.
+//! Which broker coordinates a group, or the transactions of a transactional id.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,8 +15,22 @@ use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::io::kafka::retry::Items;
 use crate::protocol::errors;
 
-/// Key type of FindCoordinator for groups.
-const GROUP: i8 = 0;
+/// What a coordinator is looked for by; the number is the key type of FindCoordinator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i8)]
+enum KeyType {
+    Group = 0,
+    TransactionalId = 1,
+}
+
+impl KeyType {
+    fn resource(self, key: &str) -> Resource {
+        match self {
+            Self::Group => Resource::group(key),
+            Self::TransactionalId => Resource::transactional_id(key),
+        }
+    }
+}
 
 /// From this version on (KIP-699) one request may ask for many groups.
 const MANY_KEYS: i16 = 4;
@@ -64,11 +78,30 @@ impl Cluster {
         group: &str,
         deadline: Instant,
     ) -> Result<Coordinator, KafkaError> {
-        let found = self.find(&[group.to_owned()], deadline).await?;
+        self.find_one(KeyType::Group, group, deadline).await
+    }
+
+    /// Asks which broker coordinates the transactions of a transactional id.
+    pub(super) async fn find_transaction_coordinator(
+        &self,
+        transactional_id: &str,
+        deadline: Instant,
+    ) -> Result<Coordinator, KafkaError> {
+        self.find_one(KeyType::TransactionalId, transactional_id, deadline)
+            .await
+    }
+
+    async fn find_one(
+        &self,
+        kind: KeyType,
+        key: &str,
+        deadline: Instant,
+    ) -> Result<Coordinator, KafkaError> {
+        let found = self.find(kind, &[key.to_owned()], deadline).await?;
         let found = found.into_iter().next().ok_or_else(|| {
             KafkaError::protocol("the broker", "FindCoordinator without a coordinator")
         })?;
-        Ok(found_at(found).map_err(|error| error.by(&self.caller()))?)
+        Ok(found_at(kind, found).map_err(|error| error.by(&self.caller()))?)
     }
 
     /// Finds the coordinators of all open groups; a group whose coordinator cannot be told is settled with the reason.
@@ -79,9 +112,9 @@ impl Cluster {
     ) -> Result<BTreeMap<Coordinator, Vec<String>>, KafkaError> {
         let groups: Vec<String> = items.open().into_iter().collect();
         let mut by_coordinator: BTreeMap<Coordinator, Vec<String>> = BTreeMap::new();
-        for found in self.find(&groups, deadline).await? {
+        for found in self.find(KeyType::Group, &groups, deadline).await? {
             let group = found.key.to_string();
-            match found_at(found) {
+            match found_at(KeyType::Group, found) {
                 Ok(coordinator) => by_coordinator.entry(coordinator).or_default().push(group),
                 Err(error) => items.settle(&group, Err(error)),
             }
@@ -89,27 +122,32 @@ impl Cluster {
         Ok(by_coordinator)
     }
 
-    async fn find(&self, groups: &[String], deadline: Instant) -> Result<Vec<Found>, KafkaError> {
-        if groups.is_empty() {
+    async fn find(
+        &self,
+        kind: KeyType,
+        keys: &[String],
+        deadline: Instant,
+    ) -> Result<Vec<Found>, KafkaError> {
+        if keys.is_empty() {
             return Ok(Vec::new());
         }
         let connection = self.any(deadline).await?;
         let version = connection.version::<FindCoordinatorRequest>(i16::MAX)?;
-        let key = |group: &String| StrBytes::from_string(group.clone());
+        let text = |key: &String| StrBytes::from_string(key.clone());
         if version >= MANY_KEYS {
             let request = FindCoordinatorRequest::default()
-                .with_key_type(GROUP)
-                .with_coordinator_keys(groups.iter().map(key).collect());
+                .with_key_type(kind as i8)
+                .with_coordinator_keys(keys.iter().map(text).collect());
             let response = connection.request(&request, version, deadline).await?;
             return Ok(response.coordinators);
         }
-        let mut found = Vec::with_capacity(groups.len());
-        for group in groups {
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
             let request = FindCoordinatorRequest::default()
-                .with_key(key(group))
-                .with_key_type(GROUP);
+                .with_key(text(key))
+                .with_key_type(kind as i8);
             let response = connection.request(&request, version, deadline).await?;
-            found.push(single(key(group), response));
+            found.push(single(text(key), response));
         }
         Ok(found)
     }
@@ -126,9 +164,9 @@ fn single(key: StrBytes, response: FindCoordinatorResponse) -> Found {
         .with_error_message(response.error_message)
 }
 
-fn found_at(found: Found) -> Result<Coordinator, BrokerError> {
+fn found_at(kind: KeyType, found: Found) -> Result<Coordinator, BrokerError> {
     if found.error_code != errors::NONE {
-        let resource = Resource::group(&found.key);
+        let resource = kind.resource(&found.key);
         let error = BrokerError::new("FindCoordinator", resource, found.error_code);
         return Err(error.with_message(found.error_message.as_deref()));
     }

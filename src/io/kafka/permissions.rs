@@ -1,69 +1,131 @@
-//! What the principal may do with topics, as the brokers tell it without anything being tried (KIP-430).
+//! What the principal may do with topics and groups, as the brokers tell it without anything being tried (KIP-430).
 
 use std::collections::BTreeMap;
 
-use kafka_protocol::messages::MetadataRequest;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{DescribeGroupsRequest, MetadataRequest};
+use tokio::time::Instant;
 
+use crate::io::kafka::acl::Resource;
 use crate::io::kafka::cluster::{Cluster, topic_name};
 use crate::io::kafka::error::{BrokerError, KafkaError};
+use crate::io::kafka::groups::group_id;
+use crate::io::kafka::retry::Items;
 use crate::protocol::errors;
 
 /// Bits of `AclOperation` in the answer.
 const READ: i32 = 1 << 3;
 const WRITE: i32 = 1 << 4;
 
+/// The last version in which the permissions on a group that does not exist are told: later it is an error (KIP-1043).
+const TELLS_OF_NO_GROUP: i16 = 5;
+
 /// What the principal may do with a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicPermissions {
+    /// Permissions do not need a topic.
+    pub exists: bool,
     pub read: bool,
     pub write: bool,
 }
 
 impl Cluster {
-    /// Asks what the principal may do with each of the topics; a topic that it may not even see is an error.
+    /// Asks what the principal may do with each of the topics; an error is that of a topic that it may not even see.
     pub async fn topic_permissions(
         &self,
         topics: &[String],
-    ) -> Result<BTreeMap<String, TopicPermissions>, KafkaError> {
+    ) -> Result<BTreeMap<String, Result<TopicPermissions, BrokerError>>, KafkaError> {
+        let mut items = Items::of(topics);
         let mut retry = self.retry();
         loop {
-            match self.permissions_once(topics).await {
-                Ok(found) => return Ok(found),
-                Err(error) => retry.pause_if_transient(error).await?,
+            let round = self.permissions_round(&mut items, retry.deadline()).await;
+            if !items.again(round, &mut retry).await? {
+                return Ok(items.finish());
             }
         }
     }
 
-    async fn permissions_once(
+    async fn permissions_round(
         &self,
-        topics: &[String],
-    ) -> Result<BTreeMap<String, TopicPermissions>, KafkaError> {
-        let deadline = self.retry().deadline();
+        items: &mut Items<TopicPermissions>,
+        deadline: Instant,
+    ) -> Result<(), KafkaError> {
         let connection = self.any(deadline).await?;
-        let wanted = topics
-            .iter()
-            .map(|topic| MetadataRequestTopic::default().with_name(Some(topic_name(&**topic))));
+        let wanted = items
+            .open()
+            .into_iter()
+            .map(|topic| MetadataRequestTopic::default().with_name(Some(topic_name(topic))));
         let request = MetadataRequest::default()
             .with_topics(Some(wanted.collect()))
             .with_allow_auto_topic_creation(false)
             .with_include_topic_authorized_operations(true);
         let answer = connection.call(&request, i16::MAX, deadline).await?;
-        let mut found = BTreeMap::new();
         for topic in answer.topics {
             let name = topic.name.map(|name| name.0.to_string());
             let name = name.unwrap_or_default();
-            if topic.error_code != errors::NONE {
-                let resource = format!("topic {name}");
-                return Err(BrokerError::new("Metadata", resource, topic.error_code).into());
-            }
-            let allowed = topic.topic_authorized_operations;
-            let permissions = TopicPermissions {
-                read: allowed & READ != 0,
-                write: allowed & WRITE != 0,
+            let exists = topic.error_code != errors::UNKNOWN_TOPIC_OR_PARTITION;
+            let outcome = if exists && topic.error_code != errors::NONE {
+                let resource = Resource::topic(&name);
+                Err(BrokerError::new("Metadata", resource, topic.error_code))
+            } else {
+                let allowed = topic.topic_authorized_operations;
+                Ok(TopicPermissions {
+                    exists,
+                    read: allowed & READ != 0,
+                    write: allowed & WRITE != 0,
+                })
             };
-            found.insert(name, permissions);
+            items.settle(&name, outcome);
         }
-        Ok(found)
+        Ok(())
+    }
+
+    /// Asks of each group whether the principal may be a member of it (READ); an error is that of a group that it may not
+    /// even see. The groups need not exist.
+    pub async fn group_permissions(
+        &self,
+        groups: &[String],
+    ) -> Result<BTreeMap<String, Result<bool, BrokerError>>, KafkaError> {
+        let mut items = Items::of(groups);
+        let mut retry = self.retry();
+        loop {
+            let round = self
+                .group_permissions_round(&mut items, retry.deadline())
+                .await;
+            if !items.again(round, &mut retry).await? {
+                return Ok(items.finish());
+            }
+        }
+    }
+
+    async fn group_permissions_round(
+        &self,
+        items: &mut Items<bool>,
+        deadline: Instant,
+    ) -> Result<(), KafkaError> {
+        for (coordinator, groups) in self.coordinators(items, deadline).await? {
+            let connection = coordinator.connect(self, deadline).await?;
+            let request = DescribeGroupsRequest::default()
+                .with_groups(groups.into_iter().map(group_id).collect())
+                .with_include_authorized_operations(true);
+            let answer = connection
+                .call(&request, TELLS_OF_NO_GROUP, deadline)
+                .await?;
+            for group in answer.groups {
+                let id = group.group_id.to_string();
+                let outcome = if group.error_code == errors::NONE {
+                    Ok(group.authorized_operations & READ != 0)
+                } else {
+                    let resource = Resource::group(&id);
+                    Err(BrokerError::new(
+                        "DescribeGroups",
+                        resource,
+                        group.error_code,
+                    ))
+                };
+                items.settle(&id, outcome);
+            }
+        }
+        Ok(())
     }
 }

@@ -1,9 +1,11 @@
 //! Whether the address that the deployed workers advertise can be reached from here.
 
-use std::sync::Arc;
+use std::fmt;
 use std::time::Duration;
 
 use crate::io::connect_rest::{ConnectRest, RestSettings};
+use crate::io::rest_tls;
+use crate::model::properties::Properties;
 use crate::model::worker_config::AdvertisedListener;
 
 /// How long the address may take to answer: it is no more than a hint.
@@ -22,19 +24,43 @@ pub enum Advertised {
     NoListener,
 }
 
-/// Asks whoever listens at the address; `cluster_id` is the Kafka cluster that it must belong to.
-pub async fn advertised(
-    listener: Option<AdvertisedListener>,
-    tls: Option<Arc<rustls::ClientConfig>>,
-    cluster_id: Option<&str>,
-) -> Advertised {
-    let Some(AdvertisedListener { scheme, host, port }) = listener else {
+impl fmt::Display for Advertised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Proven { url } => write!(f, "proven: a worker answers at {url}"),
+            Self::NotReachable { url, reason } => {
+                write!(f, "{url} is not reachable from here: {reason}")
+            }
+            Self::OwnHost { port } => write!(
+                f,
+                "port {port} of each worker's own host, whose name is not known here"
+            ),
+            Self::NoListener => f.write_str("no listener of the file fits rest.advertised.*"),
+        }
+    }
+}
+
+/// Asks whoever listens at the address that a worker with this file advertises; `cluster_id` is the Kafka cluster that it
+/// must belong to.
+pub async fn advertised(worker: &Properties, cluster_id: Option<&str>) -> Advertised {
+    let Some(listener) = AdvertisedListener::of(worker) else {
         return Advertised::NoListener;
     };
+    let AdvertisedListener { scheme, host, port } = listener;
     let Some(host) = host else {
         return Advertised::OwnHost { port };
     };
     let url = format!("{scheme}://{host}:{port}");
+    // Settings of the workers' own listeners name files of the workers' hosts: that they are not here is no failure.
+    let is_secure = scheme == "https";
+    let tls = is_secure.then(|| rest_tls::of_worker(worker)).transpose();
+    let tls = match tls {
+        Ok(tls) => tls,
+        Err(error) => {
+            let reason = error.to_string();
+            return Advertised::NotReachable { url, reason };
+        }
+    };
     let rest = ConnectRest::new(RestSettings {
         urls: vec![url.clone()],
         timeout: LOOK,

@@ -1,0 +1,77 @@
+//! A round of the group protocol with nobody else, for nothing but to see that it can be done.
+
+use tokio::time::{Instant, timeout};
+
+use super::membership::{Membership, News};
+use super::{EmbeddedError, seed, settings};
+use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::group::GroupClient;
+use crate::model::properties::Properties;
+use crate::worker::member::{Company, Member, MemberSettings};
+
+/// Nobody ever learns of it: the member is alone.
+const URL: &str = "http://127.0.0.1:1/";
+
+/// Returns why no worker could be a member of a group with this file, whatever the group.
+pub fn check_settings(worker: &Properties) -> Result<(), EmbeddedError> {
+    Member::new(member(worker)?)?;
+    Ok(())
+}
+
+/// Joins a group that nobody else is in, leads its round, has that confirmed and leaves; returns the generation.
+///
+/// Dropping the future leaves a member behind that the broker forgets when its session ends.
+pub async fn rehearse(
+    cluster: &Cluster,
+    worker: &Properties,
+    group: &str,
+) -> Result<i32, EmbeddedError> {
+    let member = Member::new(member(worker)?)?;
+    let client = GroupClient::new(cluster, group);
+    let mut membership = Membership::new(member, client, URL, Instant::now());
+    let patience = cluster.settings().timeout;
+    let led = timeout(patience, lead(&mut membership)).await;
+    let led =
+        led.unwrap_or_else(|_elapsed| Err(format!("no answer within {} ms", patience.as_millis())));
+    membership.leave("the rehearsal is over");
+    let left = loop {
+        match membership.next().await {
+            News::Left(left) => break left,
+            News::Failed(reason) => break Err(reason),
+            News::Joined { .. } | News::Confirmed | News::Company(_) => {}
+        }
+    };
+    let generation = led.map_err(EmbeddedError::Group)?;
+    left.map_err(|reason| EmbeddedError::Group(format!("it was not left: {reason}")))?;
+    Ok(generation)
+}
+
+async fn lead(membership: &mut Membership) -> Result<i32, String> {
+    membership.join(-1);
+    let generation = loop {
+        match membership.next().await {
+            News::Joined { generation } => break generation,
+            other => unless_failed(other)?,
+        }
+    };
+    membership.confirm();
+    loop {
+        match membership.next().await {
+            News::Confirmed => return Ok(generation),
+            other => unless_failed(other)?,
+        }
+    }
+}
+
+fn unless_failed(news: News) -> Result<(), String> {
+    match news {
+        News::Failed(reason) => Err(reason),
+        News::Company(others) => Err(format!("others are in it: {}", others.join(", "))),
+        News::Left(_) => Err("the member left".to_owned()),
+        News::Joined { .. } | News::Confirmed => Ok(()),
+    }
+}
+
+fn member(worker: &Properties) -> Result<MemberSettings, EmbeddedError> {
+    Ok(settings::membership(worker, URL, Company::None, seed())?)
+}
