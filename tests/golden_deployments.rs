@@ -10,7 +10,7 @@ use connectctl::model::properties::{Document, Properties};
 use connectctl::plan::findings::{CATALOGUE, Listing, table};
 use connectctl::plan::{
     Broker, Choices, ConnectGroup, Connector, DamagedOffsets, Deployment, Elsewhere, Observed,
-    ObservedTopic, OffsetsFile, OffsetsInput, Origin, PartitionPosition, Plan, Rename,
+    ObservedTopic, OffsetsFile, OffsetsInput, Origin, OwnOffsets, PartitionPosition, Plan, Rename,
     ReplicationFactor, RunningConnector, RunningWorker, SinkGroup, StoredConnector, StoredOffset,
     StoredOffsets, TopicRefusal, Verification, WorkerFile, make, render,
 };
@@ -68,6 +68,8 @@ struct Cluster {
     groups: BTreeMap<String, String>,
     connectors: BTreeMap<String, Stored>,
     offsets: Vec<Offset>,
+    /// Of connectors with offset topics of their own, by connector: values by key.
+    own_offsets: BTreeMap<String, BTreeMap<String, String>>,
     sink_groups: BTreeMap<String, Sink>,
     broker_settings: BTreeMap<String, String>,
     hidden_topics: BTreeMap<String, String>,
@@ -89,6 +91,7 @@ impl Default for Cluster {
             groups: BTreeMap::new(),
             connectors: BTreeMap::new(),
             offsets: Vec::new(),
+            own_offsets: BTreeMap::new(),
             sink_groups: BTreeMap::new(),
             broker_settings: BTreeMap::new(),
             hidden_topics: BTreeMap::new(),
@@ -346,6 +349,7 @@ fn observed(cluster: &Cluster) -> Observed {
             .map(|(name, stored)| (name.clone(), stored_connector(stored)))
             .collect(),
         stored_offsets: stored_offsets(cluster),
+        own_offsets: cluster.own_offsets.iter().map(own_offsets).collect(),
         sink_groups: cluster
             .sink_groups
             .iter()
@@ -391,6 +395,20 @@ fn stored_connector(stored: &Stored) -> StoredConnector {
         may_have_run: stored.has_run,
         running_tasks: 0,
     }
+}
+
+fn own_offsets((connector, held): (&String, &BTreeMap<String, String>)) -> (String, OwnOffsets) {
+    let bytes = |(key, value): (&String, &String)| {
+        (
+            Bytes::copy_from_slice(key.as_bytes()),
+            Bytes::copy_from_slice(value.as_bytes()),
+        )
+    };
+    let own = OwnOffsets {
+        topic: format!("{connector}.offsets"),
+        held: Some(held.iter().map(bytes).collect()),
+    };
+    (connector.clone(), own)
 }
 
 fn stored_offsets(cluster: &Cluster) -> StoredOffsets {

@@ -3,12 +3,15 @@
 use std::fs;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::live_topics;
 use crate::support::connect::{Distributed, Worker};
 use crate::support::moving::Moving;
 use crate::support::world::Ran;
-use crate::support::{kafka, require_kafka, rest, wait};
+use crate::support::{java, kafka, require_kafka, rest, wait};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -199,4 +202,49 @@ fn a_cluster_of_others_is_adopted_only_when_asked_and_is_the_truth_afterwards() 
         .collect();
     assert_eq!(kept.len(), 1, "{kept:?}");
     worker.stop();
+}
+
+#[test]
+fn a_connector_with_an_offset_topic_of_its_own_moves_only_when_its_positions_stand_there() {
+    require_kafka!();
+    let bootstrap = kafka::shared().bootstrap();
+    let mut moving = Moving::run("own-topic", &bootstrap);
+    // Standalone ignored it.
+    let source = &moving.deployment.connectors[0];
+    let text = moving.world.read(source) + "offsets.storage.topic=own-topic-offsets\n";
+    fs::write(source, text).expect("the deployment is writable");
+    let input = json!({ "filename": moving.world.path("in-0.txt") });
+    let key = format!(r#"["own-topic-source",{input}]"#);
+    let position = format!(r#"{{"position":{}}}"#, length_of(20));
+    let write = |topic: &str, value: &str| {
+        let (key, value) = (key.as_bytes(), value.as_bytes());
+        java::produce(&bootstrap, topic, 0, key, Some(value));
+    };
+    moving.append(10);
+    let typed = ["--source-stopped", "--yes", "--verify", "control"];
+    let missing = moving.migrate(&typed).code(5);
+    says(&missing, &["P42", "1 position is missing or other", &key]);
+    live_topics::make("own-topic-offsets", 1, "compact");
+    write("own-topic-offsets", r#"{"position":0}"#);
+    let other = moving.migrate(&typed).code(5);
+    says(&other, &["P42", "1 position is missing or other", &key]);
+    assert!(!moving.out().exists(), "nothing is written");
+    write("own-topic-offsets", &position);
+    let ran = moving.migrate(&typed).success();
+    says(&ran, &["offsets found as a worker finds them: kept"]);
+    let mut worker = moving.start_distributed();
+    moving.expect_lines();
+    worker.stop();
+    // A worker's own store says why: what only the workers' topic has is not found.
+    live_topics::make("own-topic-empty", 1, "compact");
+    let found = |own: &str| {
+        let store = include_str!("support/java/OffsetStore.java");
+        let arguments = [&bootstrap, "_own_topic.offset", "read_committed", own];
+        let key = STANDARD.encode(&key);
+        let output = java::run(store, &arguments, key.as_bytes()).success();
+        output.text().trim().to_owned()
+    };
+    let now = format!(r#"{{"position":{}}}"#, length_of(30));
+    assert_eq!(found("own-topic-offsets"), STANDARD.encode(now));
+    assert_eq!(found("own-topic-empty"), "-");
 }

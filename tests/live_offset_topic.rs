@@ -71,7 +71,7 @@ impl Met {
         let bootstrap = kafka::shared().bootstrap();
         let output = java::run(
             STORE,
-            &[&bootstrap, &self.topic],
+            &[&bootstrap, &self.topic, "read_committed"],
             keys.join("\n").as_bytes(),
         );
         let text = |line: &str| {

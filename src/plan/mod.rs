@@ -22,6 +22,7 @@ pub mod offset_fold;
 pub mod offset_rows;
 pub mod offset_seed;
 pub mod offset_truth;
+mod own_topic;
 mod ownership;
 mod positions;
 pub mod render;
@@ -48,6 +49,7 @@ pub use observed::{
     Broker, ConnectGroup, Elsewhere, Observed, ObservedTopic, PartitionPosition, SinkGroup,
     StoredConnector, StoredOffset, StoredOffsets, TopicRefusal,
 };
+pub use own_topic::{OWN_TOPIC, OwnOffsets, own_offset_topic};
 pub use ownership::is_same_config;
 pub use steps::{
     ClusterSummary, ConnectorKind, ConnectorPlan, FileChange, FileState, GroupCopy, OffsetsSummary,

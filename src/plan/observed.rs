@@ -6,6 +6,7 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 
 use crate::model::connector_config::TargetState;
+use crate::plan::own_topic::{OWN_TOPIC, OwnOffsets, own_offset_topic};
 
 /// Facts of the target cluster, and of the standalone worker's whereabouts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Observed {
     pub stored_connectors: BTreeMap<String, StoredConnector>,
     /// Latest record per key of the offset topic; key → where and what.
     pub stored_offsets: StoredOffsets,
+    /// What connectors to move keep in offset topics of their own, by connector.
+    pub own_offsets: BTreeMap<String, OwnOffsets>,
     /// Sink connectors' consumer groups, by group id.
     pub sink_groups: BTreeMap<String, SinkGroup>,
     /// Broker settings that findings need (`auto.create.topics.enable`, `offsets.retention.minutes`, `message.max.bytes`,
@@ -100,8 +103,7 @@ pub struct StoredConnector {
 impl StoredConnector {
     /// Returns the offset topic of its own, where it has one beside `workers` (KIP-618).
     pub fn own_offset_topic(&self, workers: &str) -> Option<&str> {
-        let own = self.config.get("offsets.storage.topic")?.as_deref()?.trim();
-        (!own.is_empty() && own != workers).then_some(own)
+        own_offset_topic(self.config.get(OWN_TOPIC)?.as_deref()?, workers)
     }
 
     /// Returns whether nothing of it can be running: STOPPED, and no task left.

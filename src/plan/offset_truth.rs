@@ -156,11 +156,10 @@ impl Stores {
         let Some(own) = self.find(StoreKind::ConnectorTopic) else {
             return Some(self.told(topic, state.to_owned()));
         };
-        let why = format!("{state}; its own offsets.storage.topic wins over the worker's");
-        Some(Truth {
-            rows: merged(&self.stores[own].rows, &self.stores[topic].rows),
-            ..self.told(own, why)
-        })
+        let why = format!(
+            "{state}; in its own offsets.storage.topic alone, as a worker looks nowhere else"
+        );
+        Some(self.told(own, why))
     }
 
     fn of_worker(&self, at: usize) -> String {
@@ -215,18 +214,6 @@ impl Stores {
             rows: self.stores[store].rows.clone(),
         }
     }
-}
-
-/// The connector's own topic first, the worker's where that has nothing (`ConnectorOffsetBackingStore`).
-fn merged(own: &[OffsetRow], workers: &[OffsetRow]) -> Vec<OffsetRow> {
-    let is_live = |row: &&OffsetRow| row.offset.is_some();
-    let mut rows: Vec<OffsetRow> = own.iter().filter(is_live).cloned().collect();
-    let more = workers
-        .iter()
-        .filter(is_live)
-        .filter(|row| !own.iter().any(|o| o.key == row.key && o.offset.is_some()));
-    rows.extend(more.cloned());
-    rows
 }
 
 fn live(rows: &[OffsetRow]) -> usize {
@@ -324,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_of_the_connector_wins_and_the_workers_fills_its_gaps() {
+    fn a_topic_of_the_connector_is_the_only_one_that_counts() {
         let own = store(StoreKind::ConnectorTopic, vec![row(5)]);
         let workers = store(StoreKind::OffsetTopic, vec![row(1)]);
         let both = stores(vec![workers, own], Some((TargetState::Started, true)));
@@ -332,6 +319,12 @@ mod tests {
         assert_eq!(both.stores[truth.store].kind, StoreKind::ConnectorTopic);
         assert_eq!(truth.rows.len(), 1);
         assert_eq!(truth.rows[0].offset_text(), r#"{"position":5}"#);
+        let empty = store(StoreKind::ConnectorTopic, Vec::new());
+        let workers = store(StoreKind::OffsetTopic, vec![row(1)]);
+        let both = stores(vec![workers, empty], Some((TargetState::Stopped, false)));
+        let truth = both.truth().unwrap();
+        assert_eq!(both.stores[truth.store].kind, StoreKind::ConnectorTopic);
+        assert!(truth.rows.is_empty());
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub enum ApplyError {
     },
     #[error("group {group} does not stand where it was put: {}", first_of(wrong))]
     GroupWrong { group: String, wrong: Vec<String> },
+    #[error("a connector would not find what was seeded: {}", first_of(wrong))]
+    OwnTopic { wrong: Vec<String> },
     #[error("a sink's group does not stand where it stood: {}", first_of(wrong))]
     GroupsMoved { wrong: Vec<String> },
     #[error(
@@ -78,6 +80,7 @@ impl ApplyError {
             Self::TopicWrong { .. }
                 | Self::GroupWrong { .. }
                 | Self::GroupsMoved { .. }
+                | Self::OwnTopic { .. }
                 | Self::OtherTopics { .. }
                 | Self::State { .. }
         ) || matches!(self, Self::NotFinal { failed, .. } if failed.is_verification())
@@ -99,6 +102,9 @@ impl ApplyError {
             Self::TopicGone { .. } => "find out who deletes topics, then run the same command again".into(),
             Self::GroupInUse { .. } | Self::GroupWrong { .. } | Self::GroupsMoved { .. } => {
                 "stop the consumers of this group, then run the same command again".into()
+            }
+            Self::OwnTopic { .. } => {
+                "remove offsets.storage.topic from that connector: its positions are then found in the workers' topic".into()
             }
             Self::OtherTopics { .. } | Self::OtherCluster { .. } => {
                 "that Connect cluster has other storage topics: give --config-topic, --offset-topic, --status-topic and --group-id as its workers have them".into()

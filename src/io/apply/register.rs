@@ -132,7 +132,15 @@ async fn compare_offsets(plan: &Plan, target: Target<'_>) -> Result<(), ApplyErr
         .map(|record| (record.key.clone(), record))
         .collect();
     let expected: Vec<_> = expected.into_values().collect();
-    Ok(offset_store::compare(target.cluster, topic, &expected).await?)
+    offset_store::compare(target.cluster, topic, &expected).await?;
+    let connectors = plan.connectors.iter().filter(|c| !c.already_moved);
+    let connectors = connectors.map(|c| (c.name.as_str(), &c.config));
+    let own = offset_store::read_own(target.cluster, topic, connectors).await?;
+    let wrong = offset_store::unfound(&own, &expected);
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(ApplyError::OwnTopic { wrong })
 }
 
 /// Asks for the final state, and waits until our config topic and the status say it.

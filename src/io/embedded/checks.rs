@@ -11,7 +11,7 @@ use super::stores::{ConfigStore, OffsetStore, Statuses};
 use crate::io::connect_rest::{ConnectRest, RestError, RestSettings};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
-use crate::io::offset_store::placed;
+use crate::io::offset_store::{placed, read_own, unfound};
 use crate::io::sink_groups;
 use crate::model::connector_config::TargetState;
 use crate::model::rest::is_addressable;
@@ -135,7 +135,11 @@ impl Checks {
         store.catch_up().await?;
         let expected = placed(expected, store.partitions());
         let found = store.finish();
+        let connectors = self.job.connectors.iter();
+        let connectors = connectors.map(|c| (c.name.as_str(), &c.config));
+        let own = read_own(&self.cluster, &self.job.topics.offset, connectors).await?;
         let wrong = differences(&expected, &found, usize::MAX).into_iter();
+        let wrong = wrong.chain(unfound(&own, &expected));
         Ok(judged(wrong, || match expected.len() {
             0 => "no source has any".to_owned(),
             number => counted(number, "offset"),

@@ -25,10 +25,17 @@ pub(super) enum News {
     /// A round is over, and this worker leads.
     Joined {
         generation: i32,
+        /// When the request was sent by whose answer the session holds.
+        sent: Millis,
     },
-    Confirmed,
-    /// Others are in the group; this worker is out of it.
-    Company(Vec<String>),
+    Confirmed {
+        sent: Millis,
+    },
+    /// Others are in the group; this worker is out of it, or whether it is is not known.
+    Company {
+        others: Vec<String>,
+        left: Result<(), String>,
+    },
     Failed(String),
     Left(Result<(), String>),
 }
@@ -81,7 +88,7 @@ impl Membership {
         self.step(Event::Poll);
     }
 
-    /// Sends a heartbeat now; [`News::Confirmed`] follows when it is answered with this generation.
+    /// Sends a heartbeat now; [`News::Confirmed`] with the time of sending follows when it is answered with this generation.
     pub(super) fn confirm(&mut self) {
         self.confirming = Some(self.now());
         self.step(Event::HeartbeatNow);
@@ -138,7 +145,7 @@ impl Membership {
                 self.goodbyes -= 1;
                 let left = left.map_err(|error| error.to_string());
                 self.news.push_back(match self.company.take() {
-                    Some(others) => News::Company(others),
+                    Some(others) => News::Company { others, left },
                     None => News::Left(left),
                 });
             }
@@ -153,10 +160,13 @@ impl Membership {
             self.carry_out(action);
         }
         let confirmed = self.member.confirmed();
-        let since = self.confirming.filter(|since| confirmed >= Some(*since));
-        if since.is_some() && self.member.is_leader() && !self.member.is_rebalancing() {
+        let sent = confirmed.filter(|sent| self.confirming.is_some_and(|since| *sent >= since));
+        if let Some(sent) = sent
+            && self.member.is_leader()
+            && !self.member.is_rebalancing()
+        {
             self.confirming = None;
-            self.news.push_back(News::Confirmed);
+            self.news.push_back(News::Confirmed { sent });
         }
     }
 
@@ -180,11 +190,15 @@ impl Membership {
             Action::Assigned(membership) => {
                 self.news.push_back(News::Joined {
                     generation: membership.generation,
+                    sent: self.member.confirmed().unwrap_or_default(),
                 });
                 self.step(Event::Poll);
             }
             Action::NotAlone { others, .. } if self.goodbyes > 0 => self.company = Some(others),
-            Action::NotAlone { others, .. } => self.news.push_back(News::Company(others)),
+            Action::NotAlone { others, .. } => self.news.push_back(News::Company {
+                others,
+                left: Err("there was no coordinator to tell".to_owned()),
+            }),
             Action::Fail(error) => self.news.push_back(News::Failed(error.to_string())),
         }
     }

@@ -28,6 +28,7 @@ use crate::io::observe::connect_group;
 use crate::model::properties::Properties;
 use crate::plan;
 use crate::protocol::errors;
+use crate::worker::Millis;
 use crate::worker::control::{
     Action, Check, Connector, Control, Event, Record, Report, WriteFailure,
 };
@@ -125,7 +126,6 @@ pub async fn control(
     let rest = RestServer::start().await.map_err(EmbeddedError::Listen)?;
     let url = rest.url();
     let member = settings::membership(&job.worker, &url, Company::None, seed())?;
-    let session = Duration::from_millis(member.session_timeout);
     let started = Instant::now();
     let client = GroupClient::new(&cluster, &job.group);
     let patience = cluster.settings().timeout;
@@ -133,10 +133,11 @@ pub async fn control(
         control: Control::new(crate::worker::control::Job {
             connectors: job.connectors.clone(),
             patience: millis(patience),
+            session: member.session_timeout,
         }),
         membership: Membership::new(Member::new(member)?, client, &url, started),
         writer: Arc::new(Writer::new(&cluster, &job.topics.config, 0)),
-        write_within: patience.min(session / 2),
+        patience,
         group: job.group.clone(),
         checks: Checks::new(&cluster, Arc::new(job), Arc::new(rest)),
         work: JoinSet::new(),
@@ -156,8 +157,8 @@ struct Run<W> {
     cluster: Cluster,
     group: String,
     writer: Arc<Writer>,
-    /// Deadline of one write: while it runs, the session that was just confirmed cannot expire.
-    write_within: Duration,
+    /// How long a write may take.
+    patience: Duration,
     checks: Checks,
     work: JoinSet<Event>,
     events: VecDeque<Event>,
@@ -227,7 +228,7 @@ impl<W: FnMut(Progress)> Run<W> {
                 self.membership.join(offset);
             }
             Action::Confirm => self.membership.confirm(),
-            Action::Write(records) => self.write(records),
+            Action::Write { records, until } => self.write(records, until),
             Action::Leave => {
                 (self.watcher)(Progress::Leaving);
                 self.membership.leave("the control run is over");
@@ -237,14 +238,16 @@ impl<W: FnMut(Progress)> Run<W> {
         }
     }
 
-    fn write(&mut self, records: Vec<Record>) {
+    fn write(&mut self, records: Vec<Record>, until: Option<Millis>) {
         self.written += records.len();
         (self.watcher)(Progress::Written(self.written));
         let writer = Arc::clone(&self.writer);
-        let within = self.write_within;
+        let until = until.map(|until| self.started + Duration::from_millis(until));
+        let longest = Instant::now() + self.patience;
+        let deadline = until.map_or(longest, |until| until.min(longest));
         self.work.spawn(async move {
             let records: Vec<_> = records.into_iter().map(outgoing).collect();
-            match writer.write_within(&records, within).await {
+            match writer.write_by(&records, deadline).await {
                 Ok(_) => Event::Written,
                 Err(error) => {
                     tokio::time::sleep(PAUSE).await;
@@ -260,9 +263,9 @@ impl<W: FnMut(Progress)> Run<W> {
 
 fn told(news: News) -> Event {
     match news {
-        News::Joined { generation } => Event::Joined { generation },
-        News::Confirmed => Event::Confirmed,
-        News::Company(others) => Event::Company(others),
+        News::Joined { generation, sent } => Event::Joined { generation, sent },
+        News::Confirmed { sent } => Event::Confirmed { sent },
+        News::Company { others, left } => Event::Company { others, left },
         News::Failed(reason) => Event::GroupFailed(reason),
         News::Left(left) => Event::Left(left),
     }

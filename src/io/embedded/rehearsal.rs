@@ -38,7 +38,7 @@ pub async fn rehearse(
         match membership.next().await {
             News::Left(left) => break left,
             News::Failed(reason) => break Err(reason),
-            News::Joined { .. } | News::Confirmed | News::Company(_) => {}
+            News::Joined { .. } | News::Confirmed { .. } | News::Company { .. } => {}
         }
     };
     let generation = led.map_err(EmbeddedError::Group)?;
@@ -50,14 +50,14 @@ async fn lead(membership: &mut Membership) -> Result<i32, String> {
     membership.join(-1);
     let generation = loop {
         match membership.next().await {
-            News::Joined { generation } => break generation,
+            News::Joined { generation, .. } => break generation,
             other => unless_failed(other)?,
         }
     };
     membership.confirm();
     loop {
         match membership.next().await {
-            News::Confirmed => return Ok(generation),
+            News::Confirmed { .. } => return Ok(generation),
             other => unless_failed(other)?,
         }
     }
@@ -66,9 +66,9 @@ async fn lead(membership: &mut Membership) -> Result<i32, String> {
 fn unless_failed(news: News) -> Result<(), String> {
     match news {
         News::Failed(reason) => Err(reason),
-        News::Company(others) => Err(format!("others are in it: {}", others.join(", "))),
+        News::Company { others, .. } => Err(format!("others are in it: {}", others.join(", "))),
         News::Left(_) => Err("the member left".to_owned()),
-        News::Joined { .. } | News::Confirmed => Ok(()),
+        News::Joined { .. } | News::Confirmed { .. } => Ok(()),
     }
 }
 

@@ -73,17 +73,17 @@ impl Writer {
     ///
     /// One attempt: whether and when to try again is the caller's decision.
     pub async fn write(&self, records: &[SeedRecord]) -> Result<i64, WriteError> {
-        self.write_within(records, self.cluster.settings().timeout)
-            .await
+        let deadline = Instant::now() + self.cluster.settings().timeout;
+        self.write_by(records, deadline).await
     }
 
-    /// Writes as [`Writer::write`] does, with a deadline of its own.
-    pub async fn write_within(
+    /// Writes as [`Writer::write`] does, with a deadline of its own, after which nothing is sent.
+    pub async fn write_by(
         &self,
         records: &[SeedRecord],
-        timeout: Duration,
+        deadline: Instant,
     ) -> Result<i64, WriteError> {
-        let outcome = self.attempt(records, timeout).await;
+        let outcome = self.attempt(records, deadline).await;
         if outcome.is_err() {
             // It may have moved.
             self.know(None);
@@ -91,9 +91,17 @@ impl Writer {
         outcome
     }
 
-    async fn attempt(&self, records: &[SeedRecord], timeout: Duration) -> Result<i64, WriteError> {
-        let deadline = Instant::now() + timeout;
-        let leader = self.leader().await.map_err(WriteError::Refused)?;
+    async fn attempt(&self, records: &[SeedRecord], deadline: Instant) -> Result<i64, WriteError> {
+        let asked = Instant::now();
+        let leader = tokio::time::timeout_at(deadline, self.leader());
+        let leader = leader.await.map_err(|_| {
+            WriteError::Refused(KafkaError::Timeout {
+                address: "the cluster".to_owned(),
+                what: format!("the leader of {}-{}", self.topic, self.partition),
+                after: asked.elapsed(),
+            })
+        })?;
+        let leader = leader.map_err(WriteError::Refused)?;
         let connection = self
             .cluster
             .broker(leader, deadline)
@@ -106,7 +114,15 @@ impl Writer {
         let version = connection
             .version::<ProduceRequest>(BY_NAME)
             .map_err(WriteError::Refused)?;
-        let request = self.request(batch, timeout);
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(WriteError::Refused(KafkaError::Timeout {
+                address: connection.address().to_owned(),
+                what: "the moment to write".to_owned(),
+                after: asked.elapsed(),
+            }));
+        }
+        let request = self.request(batch, left);
         let answer = connection.request(&request, version, deadline).await;
         let answer = answer.map_err(WriteError::Unsettled)?;
         let partition = answer

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::log::{self, Isolation};
-use crate::io::offset_store::read_topic;
+use crate::io::offset_store::{read_own, read_topic};
 use crate::model::storage_records::StatusRecord;
+use crate::model::worker_config::StorageRole;
 use crate::plan::{Observed, Plan, StoredConnector};
 use crate::protocol::errors;
 use crate::worker::config_log::ConfigLog;
@@ -31,6 +32,10 @@ pub(super) async fn observe(
     if let Some(topic) = status {
         count_tasks(cluster, topic, &mut observed.stored_connectors).await?;
     }
+    let workers = draft.topic(StorageRole::Offset).wanted.name.as_str();
+    let connectors = draft.connectors.iter();
+    let connectors = connectors.map(|c| (c.name.as_str(), &c.config));
+    observed.own_offsets = read_own(cluster, workers, connectors).await?;
     Ok(())
 }
 

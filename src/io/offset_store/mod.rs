@@ -3,12 +3,15 @@
 
 mod error;
 mod file;
+mod own;
 mod rest;
 mod topic;
 mod write;
 
 pub use error::OffsetStoreError;
 pub use file::{parse, read_file};
+pub use own::read_own;
+pub(in crate::io) use own::unfound;
 pub use rest::{RestOffsets, read_rest};
 pub use topic::read_topic;
 pub(in crate::io) use write::placed;

@@ -287,7 +287,10 @@ pub const CATALOGUE: &[Pitfall] = &[
     Pitfall {
         id: "P42",
         what: "`offsets.storage.topic` of a connector is honoured now",
-        listed: &[(Warn, "an_offset_topic_of_the_connector_is_a_warning")],
+        listed: &[
+            (Warn, "an_offset_topic_of_the_connector_is_a_warning"),
+            (Block, "own-offset-topic"),
+        ],
     },
     Pitfall {
         id: "P43",

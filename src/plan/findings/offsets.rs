@@ -6,7 +6,9 @@ use crate::plan::connectors::Moving;
 use crate::plan::desired::has_no_positions;
 use crate::plan::positions::{Examples, OfConnector};
 use crate::plan::seed::Compared;
-use crate::plan::{ConnectorKind, OffsetsInput, StoredConnector, ownership};
+use crate::plan::{
+    ConnectorKind, OWN_TOPIC, OffsetsInput, StoredConnector, own_offset_topic, ownership,
+};
 
 pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     file(evidence, findings);
@@ -29,7 +31,7 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             another_topic: "a fresh topic: --offset-topic NAME",
         };
         topic.find(compared, findings);
-        own_topic(evidence, connector, findings);
+        own_topic(evidence, connector, of, findings);
     }
 }
 
@@ -383,12 +385,57 @@ fn moved(
     );
 }
 
-/// KIP-618: honoured in distributed mode only; what the connector's own topic holds wins over the worker's.
-fn own_topic(evidence: &Evidence<'_>, connector: &Moving<'_>, findings: &mut Findings<'_>) {
-    let own = connector.config.get("offsets.storage.topic");
-    if let Some(own) = own.filter(|own| evidence.storage.offset.name != own.trim()) {
-        another_store(&connector.origin(), &connector.name, own, findings);
+/// KIP-618: honoured in distributed mode only, where the connector's own topic alone counts.
+fn own_topic(
+    evidence: &Evidence<'_>,
+    connector: &Moving<'_>,
+    of: &OfConnector,
+    findings: &mut Findings<'_>,
+) {
+    let workers = evidence.storage.offset.name.as_str();
+    let setting = connector.config.get(OWN_TOPIC);
+    let Some(own) = setting.and_then(|own| own_offset_topic(own, workers)) else {
+        return;
+    };
+    let (place, name) = (connector.origin(), connector.name.as_str());
+    let found = evidence.observed.and_then(|o| o.own_offsets.get(name));
+    let Some(found) = found.filter(|_| connector.is_source()) else {
+        another_store(&place, name, own, findings);
+        return;
+    };
+    let positions = of.positions.iter();
+    let differing = found.differing(positions.map(|p| (&p.key, p.value.as_ref())));
+    let mut shown = Examples::default();
+    for key in differing {
+        shown.add(|| String::from_utf8_lossy(key).into_owned());
     }
+    let (what, unless) = match (&found.held, shown.count) {
+        (None, _) => (
+            "and it cannot be read from here".to_owned(),
+            ", or --accept P42 if its positions stand there",
+        ),
+        (Some(_), 0) => return another_store(&place, name, own, findings),
+        (Some(_), 1) => (
+            format!(
+                "where 1 position is missing or other than in the offsets file: {}",
+                shown.text()
+            ),
+            "",
+        ),
+        (Some(_), n) => (
+            format!(
+                "where {n} positions are missing or other than in the offsets file: {}",
+                shown.text()
+            ),
+            "",
+        ),
+    };
+    findings.block(
+        "P42",
+        name,
+        format!("{place}: {name} has {OWN_TOPIC}={own}, which standalone ignored; a distributed worker looks for its positions there alone, {what}"),
+        format!("remove the setting: its positions are then seeded where they are found{unless}"),
+    );
 }
 
 /// Says that a connector keeps its offsets in a topic of its own.
@@ -401,7 +448,7 @@ pub(in crate::plan) fn another_store(
     findings.warn(
         "P42",
         connector,
-        format!("{place}: {connector} has offsets.storage.topic={own}, which standalone ignored and distributed obeys: an entry there wins over the seeded one"),
-        format!("make sure that topic {own} has no old position of it, or remove the setting"),
+        format!("{place}: {connector} has offsets.storage.topic={own}, which standalone ignored; a distributed worker looks for its positions there alone, not where they are seeded"),
+        format!("make sure that topic {own} has its positions, or remove the setting"),
     );
 }

@@ -6,7 +6,8 @@ use super::builder::{SINK, SOURCE, WORKER, choices, cluster, deployment, make};
 use crate::model::connector_config::TargetState;
 use crate::plan::{
     Choices, Class, DamagedOffsets, Deployment, Finding, Observed, ObservedTopic, OffsetsInput,
-    Plan, RunningConnector, RunningWorker, SinkGroup, Step, Stopped, StoredConnector, StoredOffset,
+    OwnOffsets, Plan, RunningConnector, RunningWorker, SinkGroup, Step, Stopped, StoredConnector,
+    StoredOffset,
 };
 use crate::protocol::partitioner;
 
@@ -313,6 +314,41 @@ fn sources_on_another_kafka_are_warned_of_their_topics() {
 #[test]
 fn an_offset_topic_of_the_connector_is_a_warning() {
     warned_of_source("offsets.storage.topic=own\n", "P42");
+}
+
+#[test]
+fn an_own_offset_topic_is_a_block_where_it_holds_something_else() {
+    let deployment = with_source("offsets.storage.topic=own\n");
+    let holding = |held: &[(&'static str, &'static str)]| {
+        let bytes = |(key, value): &(&'static str, &'static str)| {
+            (
+                Bytes::from_static(key.as_bytes()),
+                Bytes::from_static(value.as_bytes()),
+            )
+        };
+        let own = OwnOffsets {
+            topic: "own".to_owned(),
+            held: Some(held.iter().map(bytes).collect()),
+        };
+        let observed = Observed {
+            own_offsets: [("src".to_owned(), own)].into(),
+            ..cluster()
+        };
+        plan(&deployment, &choices(), &observed)
+    };
+    warned(&holding(&[(KEY, "{}")]), "P42");
+    let further = r#"["src",{"filename":"old.txt"}]"#;
+    for (held, named) in [
+        (&[][..], KEY),
+        (&[(KEY, r#"{"position":9}"#)], KEY),
+        (&[(KEY, "{}"), (further, "{}")], further),
+    ] {
+        let plan = holding(held);
+        let blocked: Vec<_> = plan.blocked().collect();
+        assert_eq!(blocked.len(), 1, "{blocked:?}");
+        assert_eq!(blocked[0].id, "P42");
+        assert!(blocked[0].message.contains(named), "{blocked:?}");
+    }
 }
 
 #[test]

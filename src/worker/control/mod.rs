@@ -35,6 +35,8 @@ pub struct Job {
     pub connectors: Vec<Connector>,
     /// How long the group may take to answer, and how long a write is tried again.
     pub patience: Millis,
+    /// `session.timeout.ms`: how long the coordinator keeps a member that it does not hear of.
+    pub session: Millis,
 }
 
 /// One connector of the job.
@@ -68,11 +70,19 @@ pub enum Event {
     /// This worker is alone in the group and leads it; again after it had lost its generation.
     Joined {
         generation: i32,
+        /// When the request was sent that the coordinator answered with it.
+        sent: Millis,
     },
-    /// The coordinator has just confirmed the generation, and no round is under way.
-    Confirmed,
-    /// Others are in the group; this worker is out of it.
-    Company(Vec<String>),
+    /// The coordinator has confirmed the generation, and no round is under way.
+    Confirmed {
+        /// When the heartbeat was sent.
+        sent: Millis,
+    },
+    /// Others are in the group; this worker is out of it, or why that is not known.
+    Company {
+        others: Vec<String>,
+        left: Result<(), String>,
+    },
     /// This worker cannot be a member.
     GroupFailed(String),
     /// All records of [`Action::Write`] are acknowledged.
@@ -141,7 +151,11 @@ pub enum Action {
     /// Have the coordinator confirm the generation with a heartbeat sent now.
     Confirm,
     /// Write these records to the config topic as one batch.
-    Write(Vec<Record>),
+    Write {
+        records: Vec<Record>,
+        /// When the write must be over, or given up; `None`: no generation stands behind it.
+        until: Option<Millis>,
+    },
     /// Leave the group and wait for the answer.
     Leave,
     Finish(Report),
@@ -181,6 +195,8 @@ pub struct Control {
     failing_since: Option<Millis>,
     /// Until when the group must have answered.
     until: Option<Millis>,
+    /// How long the last confirmation took, when that was too long to write after it.
+    late: Option<Millis>,
     is_member: bool,
     /// Every connector is stored.
     registered: bool,
@@ -198,6 +214,7 @@ impl Control {
             writing: None,
             failing_since: None,
             until: None,
+            late: None,
             is_member: false,
             registered: false,
             open: BTreeSet::new(),
@@ -214,10 +231,10 @@ impl Control {
     pub fn step(&mut self, now: Millis, event: Event) -> Vec<Action> {
         match event {
             Event::Interrupted => return self.interrupt(now),
-            Event::Company(others) => return self.company(now, &others),
+            Event::Company { others, left } => return self.company(now, &others, left),
             Event::GroupFailed(reason) => return self.group_failed(now, &reason),
             Event::Timeout if self.until.is_some_and(|until| now >= until) => {
-                let reason = format!("no answer within {} ms", self.job.patience);
+                let reason = self.unanswered();
                 return self.group_failed(now, &reason);
             }
             _ => {}
@@ -232,7 +249,9 @@ impl Control {
                 self.read(now, joins, check, finding)
             }
             (State::Joining, Event::Joined { .. }) => self.joined(now),
-            (State::Confirming, Event::Confirmed | Event::Joined { .. }) => self.write(),
+            (State::Confirming, Event::Confirmed { sent } | Event::Joined { sent, .. }) => {
+                self.confirmed(now, sent)
+            }
             (State::Writing, Event::Written) => {
                 self.written();
                 self.next_batch(now)
@@ -298,6 +317,7 @@ impl Control {
     /// Goes on registering, or verifies when everything is stored.
     fn next_batch(&mut self, now: Millis) -> Vec<Action> {
         self.until = None;
+        self.late = None;
         if self.writing.is_none() {
             self.writing = self.waves.next(&self.job.connectors);
         }
@@ -310,13 +330,42 @@ impl Control {
         vec![Action::Confirm]
     }
 
-    fn write(&mut self) -> Vec<Action> {
+    /// Writes while the generation surely holds, or has it confirmed anew when the answer took too long.
+    ///
+    /// The coordinator begins the session anew when it gets the heartbeat, which is after it was sent and may be long before
+    /// its answer comes. Half of the session is for the answer, a quarter for the write, and the last one for clocks that do
+    /// not run alike and for a record that is on its way.
+    fn confirmed(&mut self, now: Millis, sent: Millis) -> Vec<Action> {
+        let quarter = self.job.session / 4;
+        let took = now.saturating_sub(sent);
+        if took > 2 * quarter {
+            self.late = Some(took);
+            return vec![Action::Confirm];
+        }
+        self.late = None;
         self.until = None;
-        let Some(batch) = &self.writing else {
-            return Vec::new();
-        };
         self.state = State::Writing;
-        vec![Action::Write(batch.records(&self.job.connectors))]
+        self.write(Some(sent + 3 * quarter))
+    }
+
+    fn write(&self, until: Option<Millis>) -> Vec<Action> {
+        let batch = self.writing.iter();
+        batch
+            .map(|batch| Action::Write {
+                records: batch.records(&self.job.connectors),
+                until,
+            })
+            .collect()
+    }
+
+    fn unanswered(&self) -> String {
+        match self.late {
+            Some(took) => format!(
+                "the coordinator took {took} ms to answer a heartbeat, too long to write in a session of {} ms",
+                self.job.session
+            ),
+            None => format!("no answer within {} ms", self.job.patience),
+        }
     }
 
     fn written(&mut self) {
@@ -403,7 +452,7 @@ impl Control {
         self.is_member = false;
         let finding = match left {
             Ok(()) => Finding::Good("joined an empty group, led it, left it".into()),
-            Err(reason) => Finding::Bad(format!("whether it was left is not known: {reason}")),
+            Err(reason) => Finding::Bad(unsure_left(&reason)),
         };
         self.ledger.settle(now, Subject::Group, finding);
         self.conclude(now)
@@ -424,8 +473,8 @@ impl Control {
         if self.writing.is_none() {
             self.writing = self.waves.next(&self.job.connectors);
         }
-        if let Some(batch) = &self.writing {
-            return vec![Action::Write(batch.records(&self.job.connectors))];
+        if self.writing.is_some() {
+            return self.write(None);
         }
         self.state = State::ReadingStates;
         vec![Action::Check(Check::States)]
@@ -440,24 +489,32 @@ impl Control {
         self.finish()
     }
 
-    fn company(&mut self, now: Millis, others: &[String]) -> Vec<Action> {
+    fn company(&mut self, now: Millis, others: &[String], left: Result<(), String>) -> Vec<Action> {
         if !self.is_member {
             return Vec::new();
         }
         self.is_member = false;
         let who = others.join(", ");
+        let unsure = left.err().map(|reason| unsure_left(&reason));
         match self.state {
             State::Joining | State::Confirming | State::Writing => {
-                let why = format!("left at once, others came: {who}");
+                let why = match unsure {
+                    Some(unsure) => format!("others came: {who}; {unsure}"),
+                    None => format!("left at once, others came: {who}"),
+                };
                 self.ledger.settle(now, Subject::Group, Finding::Bad(why));
                 let stopped = "registration was not finished: another member is in the group";
                 self.ledger.broken(Subject::Connectors, stopped.into());
                 self.verify_and_leave(now)
             }
             _ => {
-                let what =
-                    format!("joined an empty group, led it, left it when others came: {who}");
-                self.ledger.settle(now, Subject::Group, Finding::Good(what));
+                let finding = match unsure {
+                    Some(unsure) => Finding::Bad(format!("others came: {who}; {unsure}")),
+                    None => Finding::Good(format!(
+                        "joined an empty group, led it, left it when others came: {who}"
+                    )),
+                };
+                self.ledger.settle(now, Subject::Group, finding);
                 if self.state == State::Leaving {
                     return self.conclude(now);
                 }
@@ -510,4 +567,8 @@ impl Control {
     fn wait_for_group(&mut self, now: Millis) {
         self.until = Some(now + self.job.patience);
     }
+}
+
+fn unsure_left(reason: &str) -> String {
+    format!("whether it was left is not known: {reason}")
 }

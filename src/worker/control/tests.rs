@@ -1,5 +1,7 @@
 //! Scripts: `> what happened`, and below it what the run wants done.
 
+mod group;
+
 use indexmap::IndexMap;
 use proptest::prelude::*;
 
@@ -9,8 +11,10 @@ use super::{
 };
 use crate::model::connector_config::TargetState;
 use crate::model::storage_records::{ConfigState, zero_task_commit_record};
+use crate::worker::Millis;
 
 const PATIENCE: u64 = 30_000;
+const SESSION: u64 = 10_000;
 
 fn connector(name: &str, registration: Registration, final_state: TargetState) -> Connector {
     Connector {
@@ -30,11 +34,12 @@ fn control(connectors: Vec<Connector>) -> Control {
     Control::new(Job {
         connectors,
         patience: PATIENCE,
+        session: SESSION,
     })
 }
 
-/// Reads `> [time] event` lines.
-fn event(words: &str) -> Event {
+/// Reads an event at a time.
+fn event(now: Millis, words: &str) -> Event {
     let (first, rest) = words.split_once(' ').unwrap_or((words, ""));
     let list = || rest.split(' ').filter(|w| !w.is_empty()).map(str::to_owned);
     let failed = |why| Event::WriteFailed {
@@ -45,9 +50,22 @@ fn event(words: &str) -> Event {
         "start" => Event::Start,
         "group" => Event::Group(Ok(list().collect())),
         "group-unknown" => Event::Group(Err(rest.to_owned())),
-        "joined" => Event::Joined { generation: 1 },
-        "confirmed" => Event::Confirmed,
-        "company" => Event::Company(list().collect()),
+        "joined" => Event::Joined {
+            generation: 1,
+            sent: now,
+        },
+        "confirmed" => Event::Confirmed { sent: now },
+        "confirmed-after" => Event::Confirmed {
+            sent: now - rest.parse::<Millis>().expect("milliseconds"),
+        },
+        "company" => Event::Company {
+            others: list().collect(),
+            left: Ok(()),
+        },
+        "company-unsure" => Event::Company {
+            others: list().collect(),
+            left: Err("no answer".to_owned()),
+        },
         "group-failed" => Event::GroupFailed(rest.to_owned()),
         "written" => Event::Written,
         "too-large" => failed(WriteFailure::TooLarge),
@@ -88,7 +106,7 @@ fn shown(action: &Action) -> String {
         Action::Join => "join".to_owned(),
         Action::Confirm => "confirm".to_owned(),
         Action::Leave => "leave".to_owned(),
-        Action::Write(records) => {
+        Action::Write { records, .. } => {
             let keys: Vec<_> = records.iter().map(record).collect();
             format!("write {}", keys.join(", "))
         }
@@ -130,7 +148,7 @@ fn play(control: &mut Control, script: &str) -> Option<Report> {
             }
             None => words,
         };
-        for action in control.step(now, event(words)) {
+        for action in control.step(now, event(now, words)) {
             played += &shown(&action);
             played += "\n";
             if let Action::Finish(finished) = action {
@@ -224,29 +242,6 @@ fn a_group_with_members_is_not_joined_and_the_rest_is_looked_at_from_outside() {
     assert!(report.promises[0].detail.contains("connect-1, connect-2"));
 }
 
-#[test]
-fn company_in_the_middle_of_registration_ends_it_and_every_state_stays_stopped() {
-    for middle in ["", "> confirmed\nwrite target-state-a=STOPPED\n"] {
-        let mut run = control(new_ones(&["a"]));
-        play(&mut run, JOINED);
-        play(&mut run, middle);
-        let report = play(
-            &mut run,
-            "
-            > company connect-1
-            check offsets
-            check sinks
-            > written
-            > confirmed
-            > good offsets
-            > good sinks
-            finish: broken: group joined and left, connectors stored as STOPPED
-            ",
-        );
-        assert!(!report.unwrap().registered);
-    }
-}
-
 const REGISTERED: &str = "
     > confirmed
     write target-state-a=STOPPED
@@ -262,45 +257,6 @@ const REGISTERED: &str = "
 ";
 
 #[test]
-fn company_after_registration_changes_nothing_but_the_moment_of_leaving() {
-    let mut run = control(new_ones(&["a"]));
-    play(&mut run, JOINED);
-    play(&mut run, REGISTERED);
-    let report = play(
-        &mut run,
-        "
-        > good connectors
-        > company connect-1
-        > good offsets
-        > good sinks
-        > good rest
-        write target-state-a=STARTED
-        > written
-        check states
-        > good states
-        finish: every promise kept
-        ",
-    );
-    assert!(report.unwrap().promises[0].detail.contains("connect-1"));
-    let mut run = control(new_ones(&["a"]));
-    play(&mut run, JOINED);
-    play(&mut run, REGISTERED);
-    play(
-        &mut run,
-        "
-        > good connectors
-        > good offsets
-        > good sinks
-        > good rest
-        leave
-        > company connect-1
-        write target-state-a=STARTED
-        > left
-        ",
-    );
-}
-
-#[test]
 fn any_broken_promise_leaves_every_connector_stopped() {
     for broken in ["connectors", "offsets", "sinks", "rest"] {
         let mut run = control(new_ones(&["a"]));
@@ -309,7 +265,7 @@ fn any_broken_promise_leaves_every_connector_stopped() {
         let mut report = Vec::new();
         for check in ["connectors", "offsets", "sinks", "rest"] {
             let verdict = if check == broken { "bad" } else { "good" };
-            report = run.step(50, event(&format!("{verdict} {check}")));
+            report = run.step(50, event(50, &format!("{verdict} {check}")));
         }
         assert_eq!(report, [Action::Leave]);
         let last = run.step(51, Event::Left(Ok(())));
@@ -463,28 +419,6 @@ fn ctrl_c_leaves_the_group_and_writes_no_final_state() {
     );
 }
 
-#[test]
-fn a_group_that_does_not_answer_ends_the_run() {
-    let mut run = control(new_ones(&["a"]));
-    play(&mut run, JOINED);
-    assert_eq!(run.deadline(), Some(4 + PATIENCE));
-    play(
-        &mut run,
-        "
-        > timeout
-        > later timeout
-        check offsets
-        check sinks
-        > bad offsets
-        > good sinks
-        leave
-        > left
-        finish: broken: group joined and left, connectors stored as STOPPED, offsets found as a worker finds them
-        ",
-    );
-    assert_eq!(run.deadline(), None);
-}
-
 /// What a worker makes of the first so many records that a run writes.
 fn after(written: &[Record]) -> ConfigState {
     let mut state = ConfigState::new();
@@ -515,16 +449,17 @@ proptest! {
                         check,
                         finding: Finding::Good(String::new()),
                     }),
-                    Action::Join => todo.push_back(Event::Joined { generation: 1 }),
-                    Action::Confirm => todo.push_back(Event::Confirmed),
-                    Action::Write(records) => {
+                    Action::Join => todo.push_back(self::event(1, "joined")),
+                    Action::Confirm => todo.push_back(self::event(1, "confirmed")),
+                    Action::Write { records, until } => {
+                        prop_assert_eq!(until.is_some(), left_at.is_none());
                         prop_assert!(!records.is_empty());
                         match answers.next() {
-                            Some(0) => todo.push_back(self::event("passing x")),
+                            Some(0) => todo.push_back(self::event(1, "passing x")),
                             // The answer is lost, and the records are there.
                             Some(1) => {
                                 written.extend(records);
-                                todo.push_back(self::event("passing x"));
+                                todo.push_back(self::event(1, "passing x"));
                             }
                             _ => {
                                 written.extend(records);
