@@ -40,6 +40,9 @@ _connectctl() {
             connectctl,offsets)
                 cmd="connectctl__subcmd__offsets"
                 ;;
+            connectctl,run)
+                cmd="connectctl__subcmd__run"
+                ;;
             connectctl,topics)
                 cmd="connectctl__subcmd__topics"
                 ;;
@@ -78,6 +81,9 @@ _connectctl() {
                 ;;
             connectctl__subcmd__help,offsets)
                 cmd="connectctl__subcmd__help__subcmd__offsets"
+                ;;
+            connectctl__subcmd__help,run)
+                cmd="connectctl__subcmd__help__subcmd__run"
                 ;;
             connectctl__subcmd__help,topics)
                 cmd="connectctl__subcmd__help__subcmd__topics"
@@ -185,7 +191,7 @@ _connectctl() {
 
     case "${cmd}" in
         connectctl)
-            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version completions config man capture doctor migrate offsets topics help"
+            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version completions config man capture doctor migrate offsets run topics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -427,7 +433,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__help)
-            opts="completions config man capture doctor migrate offsets topics help"
+            opts="completions config man capture doctor migrate offsets run topics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -625,6 +631,20 @@ _connectctl() {
         connectctl__subcmd__help__subcmd__offsets__subcmd__where)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__help__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1231,6 +1251,36 @@ _connectctl() {
                     ;;
                 --key)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        connectctl__subcmd__run)
+            opts="-v -h -V --connectors --log-format --color --show-secrets --timeout --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --connectors)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -34,6 +34,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand doctor 'Tell whether this principal, from here, can be a Connect worker'
             cand migrate 'Move a standalone deployment to distributed mode, with the position of every connector'
             cand offsets 'Show, move and compare the positions of source connectors'
+            cand run 'Run a distributed worker in the foreground, without a JVM'
             cand topics 'Create, check and mend the three storage topics of distributed workers'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -320,6 +321,19 @@ set edit:completion:arg-completer[connectctl] = {|@words|
         }
         &'connectctl;offsets;help;help'= {
         }
+        &'connectctl;run'= {
+            cand --connectors 'Register the connectors of this folder''s *.json and *.properties files that are missing'
+            cand --log-format 'How the log is written to stderr'
+            cand --color 'When to use colour'
+            cand --timeout 'Deadline of every wait for the network'
+            cand --show-secrets 'Show the values of settings that hold credentials'
+            cand -v 'Log what is done to stderr; twice for the protocol'
+            cand --verbose 'Log what is done to stderr; twice for the protocol'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'connectctl;topics'= {
             cand --color 'When to use colour'
             cand --timeout 'Deadline of every wait for the network'
@@ -429,6 +443,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand doctor 'Tell whether this principal, from here, can be a Connect worker'
             cand migrate 'Move a standalone deployment to distributed mode, with the position of every connector'
             cand offsets 'Show, move and compare the positions of source connectors'
+            cand run 'Run a distributed worker in the foreground, without a JVM'
             cand topics 'Create, check and mend the three storage topics of distributed workers'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -463,6 +478,8 @@ set edit:completion:arg-completer[connectctl] = {|@words|
         &'connectctl;help;offsets;diff'= {
         }
         &'connectctl;help;offsets;where'= {
+        }
+        &'connectctl;help;run'= {
         }
         &'connectctl;help;topics'= {
             cand create 'Create the storage topics that are missing, and say of each what it is'

@@ -37,6 +37,7 @@ mod live_migrate_target;
 mod live_offset_topic;
 mod live_offsets;
 mod live_offsets_file;
+mod live_run;
 mod live_security;
 mod live_support;
 mod live_topics;

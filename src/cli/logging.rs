@@ -1,6 +1,10 @@
 //! `-v`: what is done, as log lines on stderr.
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::SubscriberBuilder;
+use tracing_subscriber::fmt::format::{DefaultFields, Format};
+
+use super::run::LogFormat;
 
 /// Starts logging: nothing without `-v`, our own steps with one, our own protocol with two, other crates with three.
 pub(super) fn start(verbose: u8) {
@@ -10,11 +14,30 @@ pub(super) fn start(verbose: u8) {
         2 => "connectctl=debug",
         _ => "debug",
     };
-    let started = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .try_init();
+    let started = builder(filter).try_init();
     // A second start in one process keeps the first one's settings.
     drop(started);
+}
+
+/// Starts the log of a worker: what it does, and what goes wrong in the libraries; with `-v` more.
+pub(super) fn start_worker(verbose: u8, format: LogFormat) {
+    let filter = match verbose {
+        0 => "warn,connectctl=info",
+        1 => "warn,connectctl=debug",
+        _ => "debug",
+    };
+    let started = match format {
+        LogFormat::Text => builder(filter).try_init(),
+        LogFormat::Json => builder(filter).json().flatten_event(true).try_init(),
+    };
+    drop(started);
+}
+
+fn builder(
+    filter: &str,
+) -> SubscriberBuilder<DefaultFields, Format, EnvFilter, fn() -> std::io::Stderr> {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr as fn() -> std::io::Stderr)
+        .with_ansi(false)
 }

@@ -15,6 +15,7 @@ mod offsets;
 mod output;
 mod progress;
 pub mod rest;
+mod run;
 pub mod runtime;
 pub mod shell;
 pub mod table;
@@ -71,6 +72,7 @@ pub enum Command {
     Doctor(doctor::Doctor),
     Migrate(Box<migrate::Migrate>),
     Offsets(offsets::Offsets),
+    Run(run::Run),
     Topics(topics::Topics),
 }
 
@@ -94,7 +96,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             };
         }
     };
-    logging::start(cli.global.verbose);
+    match &cli.command {
+        Command::Run(run) => logging::start_worker(cli.global.verbose, run.log_format),
+        _ => logging::start(cli.global.verbose),
+    }
     let ui = Ui::new(&cli.global);
     let outcome = match cli.command {
         Command::Completions { shell } => completions(&ui, shell),
@@ -104,6 +109,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Capture(args) => capture::run(&ui, &cli.global, &args),
         Command::Migrate(args) => migrate::run(&ui, &cli.global, &args),
         Command::Offsets(args) => offsets::run(&ui, &cli.global, &args),
+        Command::Run(args) => run::run(&ui, &args),
         Command::Topics(args) => topics::run(&ui, &cli.global, &args),
     };
     match outcome {

@@ -44,7 +44,8 @@ pub fn resolve(class: &str) -> Option<NativeConnector> {
     })
 }
 
-const ALL: [NativeConnector; 2] = [
+/// Every connector that has an implementation here.
+pub const ALL: [NativeConnector; 2] = [
     NativeConnector::FileStreamSource,
     NativeConnector::FileStreamSink,
 ];

@@ -16,3 +16,4 @@ pub mod rest_tls;
 pub mod sink_groups;
 pub mod standalone;
 pub mod storage_topics;
+pub mod worker;

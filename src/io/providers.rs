@@ -9,6 +9,7 @@ mod file;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use indexmap::IndexMap;
 use regex::Regex;
 
 use crate::model::placeholder::{self, Placeholder};
@@ -128,10 +129,35 @@ fn resolve_with(
 ) -> Result<Properties, ProviderError> {
     let providers = declared(properties)?;
     let mut resolved = properties.clone();
-    if providers.is_empty() {
+    let settings = resolved.iter_mut().filter(|(key, _)| wanted(key));
+    replace(&providers, settings, environment)?;
+    Ok(resolved)
+}
+
+/// Returns a connector's or a task's configuration with every reference to a provider of the worker replaced by its value
+/// (`WorkerConfigTransformer`).
+pub fn resolve_connector(
+    worker: &Properties,
+    config: &IndexMap<String, String>,
+) -> Result<IndexMap<String, String>, ProviderError> {
+    let mut resolved = config.clone();
+    if !resolved.values().any(|value| value.contains("${")) {
         return Ok(resolved);
     }
-    for (key, value) in resolved.iter_mut().filter(|(key, _)| wanted(key)) {
+    let environment = std::env::vars_os().filter_map(text).collect();
+    replace(&declared(worker)?, resolved.iter_mut(), &environment)?;
+    Ok(resolved)
+}
+
+fn replace<'a>(
+    providers: &BTreeMap<&str, Provider>,
+    settings: impl Iterator<Item = (&'a String, &'a mut String)>,
+    environment: &Environment,
+) -> Result<(), ProviderError> {
+    if providers.is_empty() {
+        return Ok(());
+    }
+    for (key, value) in settings {
         let mut failure = None;
         let replaced = placeholder::replace(value, |reference| {
             let provider = providers.get(reference.provider.as_str())?;
@@ -148,7 +174,7 @@ fn resolve_with(
             None => *value = replaced,
         }
     }
-    Ok(resolved)
+    Ok(())
 }
 
 fn aliases(properties: &Properties) -> impl Iterator<Item = &str> {

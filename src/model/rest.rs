@@ -36,6 +36,13 @@ pub struct TaskId {
     pub task: u32,
 }
 
+/// One of `GET /connectors/X/tasks` (`TaskInfo`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskInfo {
+    pub id: TaskId,
+    pub config: IndexMap<String, Option<String>>,
+}
+
 /// `GET /connectors/X/status`, and `status` of `expand=status` (`ConnectorStateInfo`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectorStatus {

@@ -9,6 +9,8 @@ mod read;
 mod report;
 mod verdict;
 
+pub(in crate::cli) use read::connector as read_connector;
+
 use std::sync::Mutex;
 
 use super::args::Global;

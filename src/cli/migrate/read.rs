@@ -92,7 +92,8 @@ fn worker(path: &Path) -> Result<(InputFile, Document), CliError> {
     Ok((file, document))
 }
 
-fn connector(file: &InputFile) -> Result<Connector, CliError> {
+/// Reads a connector file as Connect does.
+pub(in crate::cli) fn connector(file: &InputFile) -> Result<Connector, CliError> {
     if file.bytes.is_empty() {
         return Err(failed(&file.path, "the connector file is empty")
             .hint("give the connector's properties or JSON file"));

@@ -322,7 +322,7 @@ fn failed_setup(workers: &[Worker], detail: String) -> RestError {
 }
 
 /// TLS with the system's certificates; they are read only when some URL is HTTPS.
-fn system_tls(https: bool) -> Result<rustls::ClientConfig, String> {
+pub(in crate::io) fn system_tls(https: bool) -> Result<rustls::ClientConfig, String> {
     let mut roots = rustls::RootCertStore::empty();
     if https {
         let found = rustls_native_certs::load_native_certs();

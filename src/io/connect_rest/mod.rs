@@ -15,6 +15,7 @@ use crate::model::rest::{
 };
 
 pub use call::Endpoint;
+pub(in crate::io) use call::system_tls;
 pub use error::{RestError, RestErrorKind};
 
 /// How a Connect cluster is reached.

@@ -47,9 +47,9 @@ impl Checks {
         }
     }
 
-    /// Returns how far the config topic was read, as workers tell each other.
-    pub(super) async fn config_offset(&self) -> i64 {
-        self.config.lock().await.state().offset
+    /// Returns the config topic as far as it was read.
+    pub(super) async fn config(&self) -> Arc<ConfigState> {
+        self.config.lock().await.snapshot()
     }
 
     pub(super) async fn check(&self, check: Check) -> Finding {
@@ -210,7 +210,7 @@ impl Checks {
         let config = self.config.lock().await;
         rest_server::update(&self.rest.shown(), |shown| {
             shown.cluster_id.clone_from(&self.job.cluster_id);
-            shown.show(config.state());
+            shown.show(config.snapshot());
         });
     }
 }

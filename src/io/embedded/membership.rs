@@ -1,6 +1,7 @@
 //! The member machine and the group client as one: a worker in its group that is told what happened in a few words.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -8,12 +9,13 @@ use tokio::time::Instant;
 
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::group::{GroupClient, Join, Sync};
+use crate::model::storage_records::ConfigState;
 use crate::protocol::connect_group::{Assignment, Work};
 use crate::protocol::errors;
 use crate::worker::Millis;
-use crate::worker::assignor::Round;
+use crate::worker::assignor::{Assignor, Configured, Round};
 use crate::worker::member::{
-    Action, Event, JoinGroup, JoinReply, Member, Reply, RequestFailure, RequestId, SyncGroup,
+    self, Action, Event, JoinGroup, JoinReply, Member, Reply, RequestFailure, RequestId, SyncGroup,
     SyncReply,
 };
 
@@ -21,16 +23,21 @@ const PROTOCOL_TYPE: &str = "connect";
 
 /// What a member has to tell.
 #[derive(Debug)]
-pub(super) enum News {
-    /// A round is over, and this worker leads.
-    Joined {
-        generation: i32,
+pub(in crate::io) enum News {
+    /// A round is over: [`Event::Poll`] is expected when it has been dealt with.
+    Assigned {
+        membership: member::Membership,
         /// When the request was sent by whose answer the session holds.
         sent: Millis,
     },
+    /// This work must end; what the member wants done after it waits for [`Membership::go_on`].
+    Revoked(Work),
+    /// The generation that was asked about stands, with this worker as its leader.
     Confirmed {
         sent: Millis,
     },
+    /// It is over.
+    Unconfirmed,
     /// Others are in the group; this worker is out of it, or whether it is is not known.
     Company {
         others: Vec<String>,
@@ -40,18 +47,26 @@ pub(super) enum News {
     Left(Result<(), String>),
 }
 
-/// One worker's place in its group. As leader it gives nobody anything to do.
+/// One worker's place in its group.
 #[derive(Debug)]
-pub(super) struct Membership {
+pub(in crate::io) struct Membership {
     member: Member,
     client: GroupClient,
     url: String,
-    config_offset: i64,
+    /// `None`: as leader it gives nobody anything to do.
+    assignor: Option<Assignor>,
+    /// The configuration as far as it was read, and as it was at the last join.
+    config: Arc<ConfigState>,
+    joined_with: Arc<ConfigState>,
+    /// What everybody has by the last round that this worker led, by the URL of the worker.
+    owners: BTreeMap<String, Work>,
     started: Instant,
     requests: JoinSet<Done>,
     news: VecDeque<News>,
-    /// Since when a confirmation is waited for.
-    confirming: Option<Millis>,
+    /// What is to be done after revoked work has ended; `None` when nothing is waited for.
+    held: Option<VecDeque<Action>>,
+    /// Since when a confirmation is waited for, and of which generation.
+    confirming: Option<(Millis, i32)>,
     /// Goodbyes without an answer.
     goodbyes: usize,
     /// Who made us leave, until the goodbye is answered.
@@ -66,36 +81,69 @@ enum Done {
 }
 
 impl Membership {
-    pub(super) fn new(member: Member, client: GroupClient, url: &str, started: Instant) -> Self {
+    pub(in crate::io) fn new(
+        member: Member,
+        client: GroupClient,
+        url: &str,
+        assignor: Option<Assignor>,
+        started: Instant,
+    ) -> Self {
         Self {
             member,
             client,
             url: url.to_owned(),
-            config_offset: -1,
+            assignor,
+            config: Arc::default(),
+            joined_with: Arc::default(),
+            owners: BTreeMap::new(),
             started,
             requests: JoinSet::new(),
             news: VecDeque::new(),
+            held: None,
             confirming: None,
             goodbyes: 0,
             company: None,
         }
     }
 
-    /// Joins, saying how far the config topic was read.
-    pub(super) fn join(&mut self, config_offset: i64) {
-        self.config_offset = config_offset;
-        self.step(Event::ConfigOffset(config_offset));
-        self.step(Event::Poll);
+    /// Takes how far the config topic was read.
+    pub(in crate::io) fn read(&mut self, config: Arc<ConfigState>) {
+        self.step(Event::ConfigOffset(config.offset));
+        self.config = config;
     }
 
-    /// Sends a heartbeat now; [`News::Confirmed`] with the time of sending follows when it is answered with this generation.
-    pub(super) fn confirm(&mut self) {
-        self.confirming = Some(self.now());
+    /// Tells the member what the herder wants.
+    pub(in crate::io) fn tell(&mut self, event: Event) {
+        self.step(event);
+    }
+
+    /// Goes on after revoked work has ended.
+    pub(in crate::io) fn go_on(&mut self) {
+        for action in self.held.take().unwrap_or_default() {
+            self.carry_out(action);
+        }
+    }
+
+    /// Returns the URL of the worker that has this work, as far as a leader knows.
+    pub(in crate::io) fn owner(&self, connector: &str, task: i32) -> Option<&str> {
+        let mut owners = self.owners.iter();
+        let owner = owners.find(|(_, work)| work.contains(connector, task))?;
+        Some(owner.0)
+    }
+
+    /// Sends a heartbeat now; [`News::Confirmed`] follows when it is answered with this generation, or
+    /// [`News::Unconfirmed`] when that is over.
+    pub(in crate::io) fn confirm(&mut self, generation: i32) {
+        self.confirming = Some((self.now(), generation));
         self.step(Event::HeartbeatNow);
     }
 
+    pub(in crate::io) fn generation(&self) -> i32 {
+        self.member.generation()
+    }
+
     /// Leaves; [`News::Left`] follows when the coordinator has answered.
-    pub(super) fn leave(&mut self, reason: &str) {
+    pub(in crate::io) fn leave(&mut self, reason: &str) {
         let member_id = self.member.member_id().to_owned();
         if self.member.is_rebalancing() {
             // A join that the broker holds back would hold the goodbye back too.
@@ -115,7 +163,7 @@ impl Membership {
     }
 
     /// Waits for the next thing to tell. Nothing is lost when the future is dropped.
-    pub(super) async fn next(&mut self) -> News {
+    pub(in crate::io) async fn next(&mut self) -> News {
         loop {
             if let Some(news) = self.news.pop_front() {
                 return news;
@@ -131,7 +179,7 @@ impl Membership {
     }
 
     /// Waits until a goodbye that is under way has been answered.
-    pub(super) async fn close(mut self) {
+    pub(in crate::io) async fn close(mut self) {
         while self.goodbyes > 0 {
             let done = self.requests.join_next().await;
             self.goodbyes -= usize::from(matches!(done, None | Some(Ok(Done::Left(_)))));
@@ -159,9 +207,14 @@ impl Membership {
         for action in actions {
             self.carry_out(action);
         }
-        let confirmed = self.member.confirmed();
-        let sent = confirmed.filter(|sent| self.confirming.is_some_and(|since| *sent >= since));
-        if let Some(sent) = sent
+        let Some((since, generation)) = self.confirming else {
+            return;
+        };
+        let sent = self.member.confirmed().filter(|sent| *sent >= since);
+        if self.member.generation() != generation {
+            self.confirming = None;
+            self.news.push_back(News::Unconfirmed);
+        } else if let Some(sent) = sent
             && self.member.is_leader()
             && !self.member.is_rebalancing()
         {
@@ -171,6 +224,13 @@ impl Membership {
     }
 
     fn carry_out(&mut self, action: Action) {
+        let is_urgent = matches!(
+            action,
+            Action::Heartbeat { .. } | Action::FindCoordinator { .. } | Action::Disconnect
+        );
+        if let Some(held) = self.held.as_mut().filter(|_| !is_urgent) {
+            return held.push_back(action);
+        }
         match action {
             Action::FindCoordinator { request } => self.find(request),
             Action::Disconnect => self.client.forget(),
@@ -185,15 +245,14 @@ impl Membership {
             Action::LeaveGroup {
                 member_id, reason, ..
             } => self.say_goodbye(member_id, reason),
-            // Nothing ever runs here.
-            Action::Revoke(_) => {}
-            Action::Assigned(membership) => {
-                self.news.push_back(News::Joined {
-                    generation: membership.generation,
-                    sent: self.member.confirmed().unwrap_or_default(),
-                });
-                self.step(Event::Poll);
+            Action::Revoke(work) => {
+                self.held = Some(VecDeque::new());
+                self.news.push_back(News::Revoked(work));
             }
+            Action::Assigned(membership) => self.news.push_back(News::Assigned {
+                membership,
+                sent: self.member.confirmed().unwrap_or_default(),
+            }),
             Action::NotAlone { others, .. } if self.goodbyes > 0 => self.company = Some(others),
             Action::NotAlone { others, .. } => self.news.push_back(News::Company {
                 others,
@@ -226,6 +285,7 @@ impl Membership {
     }
 
     fn send_join(&mut self, join: JoinGroup) {
+        self.joined_with = Arc::clone(&self.config);
         let client = self.client.clone();
         let millis = |ms| Duration::from_millis(u64::try_from(ms).unwrap_or_default());
         let protocols = join.protocols.into_iter();
@@ -260,25 +320,44 @@ impl Membership {
         });
     }
 
-    /// Gives nothing to anybody: whoever else might be in the round is about to see us go.
     fn assign(&mut self, round: &Round) {
+        let now = self.now();
+        let assignments = match &mut self.assignor {
+            None => self.nothing(round),
+            Some(assignor) => {
+                let joined_with = Configured::from(&*self.joined_with);
+                let fresh = Configured::from(&*self.config);
+                match assignor.assign(now, round, &joined_with, &fresh) {
+                    Ok(assigned) => {
+                        self.owners = owners(round, &assigned.owned);
+                        assigned.assignments
+                    }
+                    Err(error) => return self.news.push_back(News::Failed(error.to_string())),
+                }
+            }
+        };
+        self.step(Event::Assigned {
+            generation: round.generation,
+            assignments,
+        });
+    }
+
+    /// Gives nothing to anybody: whoever else might be in the round is about to see us go.
+    fn nothing(&self, round: &Round) -> BTreeMap<String, Assignment> {
         let assignment = Assignment {
             version: round.protocol.version(),
             error: Assignment::OK,
             leader: round.leader.clone(),
             leader_url: self.url.clone(),
-            config_offset: self.config_offset,
+            config_offset: self.config.offset,
             assigned: Work::default(),
             revoked: Work::default(),
             delay_ms: 0,
         };
         let members = round.members.iter();
-        self.step(Event::Assigned {
-            generation: round.generation,
-            assignments: members
-                .map(|(member, _)| (member.clone(), assignment.clone()))
-                .collect(),
-        });
+        members
+            .map(|(member, _)| (member.clone(), assignment.clone()))
+            .collect()
     }
 
     fn send_sync(&mut self, sync: SyncGroup) {
@@ -328,6 +407,14 @@ impl Membership {
     fn now(&self) -> Millis {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+fn owners(round: &Round, owned: &BTreeMap<String, Work>) -> BTreeMap<String, Work> {
+    let members = round.members.iter().filter_map(|(member, subscription)| {
+        let work = owned.get(member)?.clone();
+        Some((subscription.url.clone(), work))
+    });
+    members.collect()
 }
 
 fn answered(request: RequestId, reply: Reply) -> Event {

@@ -6,8 +6,8 @@
 mod checks;
 mod membership;
 mod rehearsal;
-mod rest_server;
-mod settings;
+pub(in crate::io) mod rest_server;
+pub(in crate::io) mod settings;
 mod stores;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -32,12 +32,14 @@ use crate::worker::Millis;
 use crate::worker::control::{
     Action, Check, Connector, Control, Event, Record, Report, WriteFailure,
 };
-use crate::worker::member::{Company, Member, MemberError};
+use crate::worker::member::{self, Company, Member, MemberError};
 use checks::Checks;
-use membership::{Membership, News};
+pub(in crate::io) use membership::{Membership, News};
 pub use rehearsal::{check_settings, rehearse};
 use rest_server::RestServer;
-pub(in crate::io) use stores::{ConfigStore, OffsetStore, Statuses};
+pub(in crate::io) use stores::{
+    ConfigStore, FollowedConfigs, FollowedStatuses, OffsetStore, Statuses,
+};
 
 /// What the worker calls itself: its dead self is told from living workers by it.
 pub const CLIENT_ID: &str = "connectctl-control";
@@ -125,7 +127,7 @@ pub async fn control(
     let cluster = Cluster::connect(settings).await?;
     let rest = RestServer::start().await.map_err(EmbeddedError::Listen)?;
     let url = rest.url();
-    let member = settings::membership(&job.worker, &url, Company::None, seed())?;
+    let settings = settings::membership(&job.worker, &url, Company::None, seed())?;
     let started = Instant::now();
     let client = GroupClient::new(&cluster, &job.group);
     let patience = cluster.settings().timeout;
@@ -133,9 +135,9 @@ pub async fn control(
         control: Control::new(crate::worker::control::Job {
             connectors: job.connectors.clone(),
             patience: millis(patience),
-            session: member.session_timeout,
+            session: settings.session_timeout,
         }),
-        membership: Membership::new(Member::new(member)?, client, &url, started),
+        membership: Membership::new(Member::new(settings)?, client, &url, None, started),
         writer: Arc::new(Writer::new(&cluster, &job.topics.config, 0)),
         patience,
         group: job.group.clone(),
@@ -185,7 +187,10 @@ impl<W: FnMut(Progress)> Run<W> {
             let due = self.control.deadline();
             let due = due.map(|due| self.started + Duration::from_millis(due));
             let event = tokio::select! {
-                news = self.membership.next() => told(news),
+                news = self.membership.next() => match self.told(news) {
+                    Some(event) => event,
+                    None => continue,
+                },
                 Some(done) = self.work.join_next() => done.unwrap_or_else(|failed| {
                     Event::GroupFailed(failed.to_string())
                 }),
@@ -224,10 +229,10 @@ impl<W: FnMut(Progress)> Run<W> {
             }
             Action::Join => {
                 (self.watcher)(Progress::Joining);
-                let offset = self.checks.config_offset().await;
-                self.membership.join(offset);
+                self.membership.read(self.checks.config().await);
+                self.membership.tell(member::Event::Poll);
             }
-            Action::Confirm => self.membership.confirm(),
+            Action::Confirm => self.membership.confirm(self.membership.generation()),
             Action::Write { records, until } => self.write(records, until),
             Action::Leave => {
                 (self.watcher)(Progress::Leaving);
@@ -236,6 +241,29 @@ impl<W: FnMut(Progress)> Run<W> {
             // The caller has taken it.
             Action::Finish(_) => {}
         }
+    }
+
+    fn told(&mut self, news: News) -> Option<Event> {
+        Some(match news {
+            News::Assigned { membership, sent } => {
+                self.membership.tell(member::Event::Poll);
+                Event::Joined {
+                    generation: membership.generation,
+                    sent,
+                }
+            }
+            // Nothing ever runs here.
+            News::Revoked(_) => {
+                self.membership.go_on();
+                return None;
+            }
+            News::Confirmed { sent } => Event::Confirmed { sent },
+            // A new generation is told by itself.
+            News::Unconfirmed => return None,
+            News::Company { others, left } => Event::Company { others, left },
+            News::Failed(reason) => Event::GroupFailed(reason),
+            News::Left(left) => Event::Left(left),
+        })
     }
 
     fn write(&mut self, records: Vec<Record>, until: Option<Millis>) {
@@ -258,16 +286,6 @@ impl<W: FnMut(Progress)> Run<W> {
                 }
             }
         });
-    }
-}
-
-fn told(news: News) -> Event {
-    match news {
-        News::Joined { generation, sent } => Event::Joined { generation, sent },
-        News::Confirmed { sent } => Event::Confirmed { sent },
-        News::Company { others, left } => Event::Company { others, left },
-        News::Failed(reason) => Event::GroupFailed(reason),
-        News::Left(left) => Event::Left(left),
     }
 }
 
@@ -296,6 +314,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn seed() -> u64 {
+/// Returns any number.
+pub(in crate::io) fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }

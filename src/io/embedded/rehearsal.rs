@@ -7,7 +7,7 @@ use super::{EmbeddedError, seed, settings};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::group::GroupClient;
 use crate::model::properties::Properties;
-use crate::worker::member::{Company, Member, MemberSettings};
+use crate::worker::member::{Company, Event, Member, MemberSettings};
 
 /// Nobody ever learns of it: the member is alone.
 const URL: &str = "http://127.0.0.1:1/";
@@ -28,7 +28,7 @@ pub async fn rehearse(
 ) -> Result<i32, EmbeddedError> {
     let member = Member::new(member(worker)?)?;
     let client = GroupClient::new(cluster, group);
-    let mut membership = Membership::new(member, client, URL, Instant::now());
+    let mut membership = Membership::new(member, client, URL, None, Instant::now());
     let patience = cluster.settings().timeout;
     let led = timeout(patience, lead(&mut membership)).await;
     let led =
@@ -38,7 +38,11 @@ pub async fn rehearse(
         match membership.next().await {
             News::Left(left) => break left,
             News::Failed(reason) => break Err(reason),
-            News::Joined { .. } | News::Confirmed { .. } | News::Company { .. } => {}
+            News::Revoked(_) => membership.go_on(),
+            News::Assigned { .. }
+            | News::Confirmed { .. }
+            | News::Unconfirmed
+            | News::Company { .. } => {}
         }
     };
     let generation = led.map_err(EmbeddedError::Group)?;
@@ -47,17 +51,20 @@ pub async fn rehearse(
 }
 
 async fn lead(membership: &mut Membership) -> Result<i32, String> {
-    membership.join(-1);
+    membership.tell(Event::Poll);
     let generation = loop {
         match membership.next().await {
-            News::Joined { generation, .. } => break generation,
+            News::Assigned { membership, .. } => break membership.generation,
+            News::Revoked(_) => membership.go_on(),
             other => unless_failed(other)?,
         }
     };
-    membership.confirm();
+    membership.tell(Event::Poll);
+    membership.confirm(generation);
     loop {
         match membership.next().await {
             News::Confirmed { .. } => return Ok(generation),
+            News::Unconfirmed => return Err(format!("generation {generation} was lost")),
             other => unless_failed(other)?,
         }
     }
@@ -68,7 +75,9 @@ fn unless_failed(news: News) -> Result<(), String> {
         News::Failed(reason) => Err(reason),
         News::Company { others, .. } => Err(format!("others are in it: {}", others.join(", "))),
         News::Left(_) => Err("the member left".to_owned()),
-        News::Joined { .. } | News::Confirmed { .. } => Ok(()),
+        News::Assigned { .. } | News::Revoked(_) | News::Confirmed { .. } | News::Unconfirmed => {
+            Ok(())
+        }
     }
 }
 

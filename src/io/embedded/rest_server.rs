@@ -1,7 +1,7 @@
-//! The REST API of the embedded worker, as far as a control run needs it: what is stored can be read, nothing can be changed.
+//! The REST API of a worker as far as it only shows: what is stored can be read, nothing can be changed.
 //!
-//! It listens on 127.0.0.1 with a free port and takes nothing from the worker file's listeners. Paths, bodies and errors are
-//! those of `RootResource`, `HealthCheckResource` and `ConnectorsResource`.
+//! For a control run it listens on 127.0.0.1 with a free port and takes nothing from the worker file's listeners. Paths, bodies
+//! and errors are those of `RootResource`, `HealthCheckResource` and `ConnectorsResource`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,69 +18,92 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::stores::Statuses;
+use crate::connectors::{self, Kind, NativeConnector};
 use crate::model::rest::{
-    ConnectorInfo, ConnectorState, ConnectorStatus, ErrorBody, Expanded, Root, TaskId, TaskState,
+    ConnectorInfo, ConnectorState, ConnectorStatus, ErrorBody, Expanded, Root, TaskId, TaskInfo,
+    TaskState,
 };
 use crate::model::storage_records::{ConfigState, Status};
 
 /// What the API shows.
 #[derive(Debug, Default)]
-pub(super) struct Shown {
-    pub(super) cluster_id: Option<String>,
-    /// The topics have been read.
-    pub(super) is_ready: bool,
-    pub(super) connectors: IndexMap<String, Stored>,
-    pub(super) statuses: Statuses,
+pub(in crate::io) struct Shown {
+    pub(in crate::io) cluster_id: Option<String>,
+    pub(in crate::io) health: Health,
+    pub(in crate::io) config: Arc<ConfigState>,
+    pub(in crate::io) statuses: Statuses,
+    /// Requests between workers are signed.
+    pub(in crate::io) is_sessioned: bool,
 }
 
-/// A connector of the config topic.
-#[derive(Debug)]
-pub(super) struct Stored {
-    config: IndexMap<String, Option<String>>,
-    tasks: u32,
+/// What `GET /health` answers.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(in crate::io) enum Health {
+    /// The topics have not been read.
+    #[default]
+    Starting,
+    Healthy,
+    /// Why the worker can not do what it is asked.
+    Unhealthy(String),
 }
 
 impl Shown {
     /// Takes what the config topic says.
-    pub(super) fn show(&mut self, state: &ConfigState) {
-        let connectors = state.connectors.iter().map(|(name, connector)| {
-            let tasks = connector.task_count.unwrap_or_default();
-            let stored = Stored {
-                config: connector.properties.settings.clone(),
-                tasks: u32::try_from(tasks).unwrap_or_default(),
-            };
-            (name.clone(), stored)
-        });
-        self.connectors = connectors.collect();
-        self.is_ready = true;
+    pub(in crate::io) fn show(&mut self, config: Arc<ConfigState>) {
+        self.config = config;
+        if self.health == Health::Starting {
+            self.health = Health::Healthy;
+        }
     }
 
-    fn info(&self, name: &str) -> Option<ConnectorInfo> {
-        let stored = self.connectors.get(name)?;
+    pub(in crate::io) fn info(&self, name: &str) -> Option<ConnectorInfo> {
+        let stored = self.config.connectors.get(name)?;
+        let count = stored.task_count.filter(|_| !stored.inconsistent);
+        let tasks = u32::try_from(count.unwrap_or_default()).unwrap_or_default();
         let task = |task| TaskId {
             connector: name.to_owned(),
             task,
         };
         Some(ConnectorInfo {
             name: name.to_owned(),
-            config: stored.config.clone(),
-            tasks: (0..stored.tasks).map(task).collect(),
-            // What a class is tells only a JVM that has it.
-            kind: Some("unknown".to_owned()),
+            config: stored.properties.settings.clone(),
+            tasks: (0..tasks).map(task).collect(),
+            kind: Some(self.kind(name).to_owned()),
         })
     }
 
-    fn status(&self, name: &str) -> Option<ConnectorStatus> {
+    /// Returns what a connector is as far as its class is known; what another class is tells only a JVM that has it.
+    fn kind(&self, name: &str) -> &'static str {
+        let stored = self.config.connectors.get(name);
+        let class = stored.and_then(|c| c.properties.settings.get("connector.class")?.as_deref());
+        match class
+            .and_then(connectors::resolve)
+            .map(NativeConnector::kind)
+        {
+            Some(Kind::Source) => "source",
+            Some(Kind::Sink) => "sink",
+            None => "unknown",
+        }
+    }
+
+    fn task_configs(&self, name: &str) -> Option<Vec<TaskInfo>> {
+        let info = self.info(name)?;
+        let stored = self.config.connectors.get(name)?;
+        let tasks = info.tasks.into_iter().map(|id| TaskInfo {
+            config: i32::try_from(id.task)
+                .ok()
+                .and_then(|task| stored.tasks.get(&task))
+                .map(|config| config.settings.clone())
+                .unwrap_or_default(),
+            id,
+        });
+        Some(tasks.collect())
+    }
+
+    pub(in crate::io) fn status(&self, name: &str) -> Option<ConnectorStatus> {
         let status = self.statuses.connectors.get(name)?;
-        let of_this = |((connector, task), status): (&(String, i32), &Status)| {
-            (connector == name).then(|| TaskState {
-                id: u32::try_from(*task).unwrap_or_default(),
-                state: status.state.clone(),
-                worker_id: status.worker_id.clone(),
-                trace: status.trace.clone(),
-                version: status.version.clone(),
-            })
-        };
+        let tasks = self.statuses.tasks.range((name.to_owned(), 0)..);
+        let tasks = tasks.take_while(|((connector, _), _)| connector == name);
         Some(ConnectorStatus {
             name: name.to_owned(),
             connector: ConnectorState {
@@ -89,13 +112,25 @@ impl Shown {
                 trace: status.trace.clone(),
                 version: status.version.clone(),
             },
-            tasks: self.statuses.tasks.iter().filter_map(of_this).collect(),
-            kind: Some("unknown".to_owned()),
+            tasks: tasks
+                .map(|((_, task), status)| task_state(*task, status))
+                .collect(),
+            kind: Some(self.kind(name).to_owned()),
         })
     }
 }
 
-type Shared = Arc<RwLock<Shown>>;
+fn task_state(task: i32, status: &Status) -> TaskState {
+    TaskState {
+        id: u32::try_from(task).unwrap_or_default(),
+        state: status.state.clone(),
+        worker_id: status.worker_id.clone(),
+        trace: status.trace.clone(),
+        version: status.version.clone(),
+    }
+}
+
+pub(in crate::io) type Shared = Arc<RwLock<Shown>>;
 
 /// A REST API that serves until it is dropped.
 #[derive(Debug)]
@@ -110,7 +145,7 @@ impl RestServer {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let shown = Shared::default();
-        let router = router(Arc::clone(&shown));
+        let router = finished(readable(Arc::clone(&shown)));
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
@@ -136,11 +171,12 @@ impl RestServer {
 }
 
 /// Changes what is shown.
-pub(super) fn update(shown: &Shared, change: impl FnOnce(&mut Shown)) {
+pub(in crate::io) fn update(shown: &Shared, change: impl FnOnce(&mut Shown)) {
     change(&mut shown.write().unwrap_or_else(PoisonError::into_inner));
 }
 
-fn router(shown: Shared) -> Router {
+/// Returns what can be read of a worker.
+pub(in crate::io) fn readable(shown: Shared) -> Router {
     Router::new()
         .route("/", get(root))
         .route("/health", get(health))
@@ -148,6 +184,15 @@ fn router(shown: Shared) -> Router {
         .route("/connectors/{name}", get(connector))
         .route("/connectors/{name}/config", get(config))
         .route("/connectors/{name}/status", get(status))
+        .route("/connectors/{name}/tasks", get(tasks))
+        .route("/connectors/{name}/tasks/{task}/status", get(task_status))
+        .route("/connectors/{name}/topics", get(topics))
+        .with_state(shown)
+}
+
+/// Adds the answers to what is not there.
+pub(in crate::io) fn finished(router: Router) -> Router {
+    router
         .fallback(async || error(StatusCode::NOT_FOUND, "HTTP 404 Not Found"))
         .method_not_allowed_fallback(async || {
             error(
@@ -155,10 +200,9 @@ fn router(shown: Shared) -> Router {
                 "HTTP 405 Method Not Allowed",
             )
         })
-        .with_state(shown)
 }
 
-fn read<T>(shown: &Shared, look: impl FnOnce(&Shown) -> T) -> T {
+pub(in crate::io) fn read<T>(shown: &Shared, look: impl FnOnce(&Shown) -> T) -> T {
     look(&shown.read().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -171,12 +215,25 @@ async fn root(State(shown): State<Shared>) -> Json<Root> {
 }
 
 async fn health(State(shown): State<Shared>) -> Response {
-    let (code, status, message) = if read(&shown, |shown| shown.is_ready) {
-        let message = "Worker has completed startup and is ready to handle requests.";
-        (StatusCode::OK, "healthy", message)
-    } else {
-        let message = "Worker is still starting up.";
-        (StatusCode::SERVICE_UNAVAILABLE, "starting", message)
+    let (code, status, message) = match read(&shown, |shown| shown.health.clone()) {
+        Health::Healthy => {
+            let message = "Worker has completed startup and is ready to handle requests.";
+            (StatusCode::OK, "healthy", message.to_owned())
+        }
+        Health::Starting => {
+            let message = "Worker is still starting up.";
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "starting",
+                message.to_owned(),
+            )
+        }
+        Health::Unhealthy(reason) => {
+            let message = format!(
+                "Worker was unable to handle this request and may be unable to handle other requests. {reason}"
+            );
+            (StatusCode::INTERNAL_SERVER_ERROR, "unhealthy", message)
+        }
     };
     (code, Json(json!({ "status": status, "message": message }))).into_response()
 }
@@ -190,7 +247,7 @@ async fn connectors(State(shown): State<Shared>, RawQuery(query): RawQuery) -> J
     };
     let (info, status) = (expands("info"), expands("status"));
     Json(read(&shown, |shown| {
-        let names = shown.connectors.keys();
+        let names = shown.config.connectors.keys();
         if !info && !status {
             return json!(names.collect::<Vec<_>>());
         }
@@ -226,7 +283,35 @@ async fn status(State(shown): State<Shared>, Path(name): Path<String>) -> Respon
     }
 }
 
-fn found(body: Option<impl serde::Serialize>, name: &str) -> Response {
+async fn tasks(State(shown): State<Shared>, Path(name): Path<String>) -> Response {
+    found(read(&shown, |shown| shown.task_configs(&name)), &name)
+}
+
+async fn task_status(
+    State(shown): State<Shared>,
+    Path((name, task)): Path<(String, String)>,
+) -> Response {
+    let status = task.parse().ok().and_then(|number| {
+        read(&shown, |shown| {
+            let status = shown.statuses.tasks.get(&(name.clone(), number))?;
+            Some(task_state(number, status))
+        })
+    });
+    match status {
+        Some(status) => Json(status).into_response(),
+        None => error(
+            StatusCode::NOT_FOUND,
+            &format!("No status found for task {name}-{task}"),
+        ),
+    }
+}
+
+async fn topics(State(shown): State<Shared>, Path(name): Path<String>) -> Json<Value> {
+    let topics = read(&shown, |shown| shown.statuses.topics.get(&name).cloned());
+    Json(json!({ name: { "topics": topics.unwrap_or_default() } }))
+}
+
+pub(in crate::io) fn found(body: Option<impl serde::Serialize>, name: &str) -> Response {
     match body {
         Some(body) => Json(body).into_response(),
         None => error(
@@ -236,7 +321,17 @@ fn found(body: Option<impl serde::Serialize>, name: &str) -> Response {
     }
 }
 
-fn error(code: StatusCode, message: &str) -> Response {
+/// An error as it is answered.
+#[derive(Debug)]
+pub(in crate::io) struct Refused(pub(in crate::io) StatusCode, pub(in crate::io) String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        error(self.0, &self.1)
+    }
+}
+
+pub(in crate::io) fn error(code: StatusCode, message: &str) -> Response {
     let body = ErrorBody {
         error_code: i64::from(code.as_u16()),
         message: Some(message.to_owned()),

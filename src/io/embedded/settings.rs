@@ -20,7 +20,7 @@ const WANTED: &[&str] = &[
 ];
 
 /// Returns how the worker is a member of its group: `url` is what it advertises, `jitter_seed` any number.
-pub(super) fn membership(
+pub(in crate::io) fn membership(
     worker: &Properties,
     url: &str,
     company: Company,
@@ -43,7 +43,7 @@ pub(super) fn membership(
     })
 }
 
-fn text(worker: &Properties, key: &str) -> String {
+pub(in crate::io) fn text(worker: &Properties, key: &str) -> String {
     let default = match worker_config::setting(key).map(|setting| setting.default) {
         Some(Default::Value(value)) => value,
         _ => "",
@@ -52,14 +52,14 @@ fn text(worker: &Properties, key: &str) -> String {
     effective_value(key, value).to_owned()
 }
 
-fn millis(worker: &Properties, key: &str) -> Result<Millis, SettingsError> {
+pub(in crate::io) fn millis(worker: &Properties, key: &str) -> Result<Millis, SettingsError> {
     let value = text(worker, key);
     value
         .parse()
         .map_err(|_| invalid(key, &value, "is not a number of milliseconds"))
 }
 
-fn invalid(key: &str, value: &str, reason: &str) -> SettingsError {
+pub(in crate::io) fn invalid(key: &str, value: &str, reason: &str) -> SettingsError {
     SettingsError::Invalid {
         key: key.to_owned(),
         value: value.to_owned(),

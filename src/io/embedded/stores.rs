@@ -2,13 +2,14 @@
 
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
-use crate::io::kafka::log::{Isolation, LogReader};
+use crate::io::kafka::log::{Follower, Isolation, LogReader, Record};
 use crate::io::kafka::offsets::OffsetSpec;
-use crate::model::storage_records::{ConfigState, Status, StatusRecord, StorageRecordError};
+use crate::model::storage_records::{ConfigChange, ConfigState, Status, StatusRecord};
 use crate::plan::StoredOffsets;
 use crate::plan::offset_fold::OffsetFold;
 use crate::worker::config_log::ConfigLog;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A worker reads records of open transactions only when its exactly-once support is off; what is committed holds either way.
 const ISOLATION: Isolation = Isolation::ReadCommitted;
@@ -32,6 +33,19 @@ impl ConfigStore {
         self.configs.state()
     }
 
+    pub(in crate::io) fn snapshot(&self) -> Arc<ConfigState> {
+        self.configs.snapshot()
+    }
+
+    /// Goes on reading; what comes from now on is news.
+    pub(in crate::io) fn follow(mut self) -> FollowedConfigs {
+        self.configs.start();
+        FollowedConfigs {
+            log: self.log.follow(),
+            configs: self.configs,
+        }
+    }
+
     /// Reads to the end and returns how many records came.
     pub(in crate::io) async fn catch_up(&mut self) -> Result<u64, KafkaError> {
         let configs = &mut self.configs;
@@ -42,6 +56,43 @@ impl ConfigStore {
             }
         });
         Ok(read.await?.records())
+    }
+}
+
+/// The config topic, read as it is written.
+#[derive(Debug)]
+pub(in crate::io) struct FollowedConfigs {
+    log: Follower,
+    configs: ConfigLog,
+}
+
+impl FollowedConfigs {
+    /// Waits for records and returns what they changed. Nothing is lost when the future is dropped.
+    pub(in crate::io) async fn next(&mut self) -> Result<Vec<ConfigChange>, KafkaError> {
+        let (configs, mut changes) = (&mut self.configs, Vec::new());
+        let read = self.log.next(|_, record| {
+            let (key, value) = (record.key.as_deref(), record.value.as_deref());
+            match configs.read(record.offset, key, value) {
+                Ok(change) => changes.push(change),
+                Err(ignored) => tracing::warn!("{ignored}"),
+            }
+        });
+        read.await?;
+        Ok(changes)
+    }
+
+    pub(in crate::io) fn snapshot(&self) -> Arc<ConfigState> {
+        self.configs.snapshot()
+    }
+
+    /// Returns the offset before which everything has been read.
+    pub(in crate::io) fn position(&self) -> i64 {
+        self.log.position(0)
+    }
+
+    /// Reads on after a failure.
+    pub(in crate::io) fn resume(&mut self) {
+        self.log.resume();
     }
 }
 
@@ -95,11 +146,13 @@ impl OffsetStore {
     }
 }
 
-/// The status topic: the last status of every connector and task.
+/// The status topic: the last status of every connector and task, and the topics that connectors use.
 #[derive(Debug, Default, Clone)]
 pub(in crate::io) struct Statuses {
-    pub(super) connectors: BTreeMap<String, Status>,
-    pub(super) tasks: BTreeMap<(String, i32), Status>,
+    pub(in crate::io) connectors: BTreeMap<String, Status>,
+    pub(in crate::io) tasks: BTreeMap<(String, i32), Status>,
+    /// Names of topics by connector.
+    pub(in crate::io) topics: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Statuses {
@@ -108,21 +161,35 @@ impl Statuses {
         cluster: &Cluster,
         topic: &str,
     ) -> Result<(Self, u64), KafkaError> {
-        let mut statuses = Self::default();
-        let mut log = LogReader::new(cluster, topic, ISOLATION);
-        let read = log.read_to_end(|partition, record| {
-            let key = record.key.as_deref().unwrap_or_default();
-            if let Err(reason) = statuses.apply(key, record.value.as_deref()) {
-                let offset = record.offset;
-                tracing::warn!(topic, partition, offset, %reason, "a record of the status topic is ignored");
-            }
-        });
-        let records = read.await?.records();
+        let (statuses, records, _) = Self::open(cluster, topic).await?;
         Ok((statuses, records))
     }
 
-    fn apply(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StorageRecordError> {
-        match StatusRecord::parse(key, value)? {
+    /// Reads the topic and goes on reading it.
+    pub(in crate::io) async fn follow(
+        cluster: &Cluster,
+        topic: &str,
+    ) -> Result<(Self, FollowedStatuses), KafkaError> {
+        let (statuses, _, log) = Self::open(cluster, topic).await?;
+        let topic = topic.to_owned();
+        let log = log.follow();
+        Ok((statuses, FollowedStatuses { topic, log }))
+    }
+
+    async fn open(cluster: &Cluster, topic: &str) -> Result<(Self, u64, LogReader), KafkaError> {
+        let mut statuses = Self::default();
+        let mut log = LogReader::new(cluster, topic, ISOLATION);
+        let read = log.read_to_end(|partition, record| {
+            if let Some(status) = parsed(topic, partition, &record) {
+                statuses.apply(status);
+            }
+        });
+        let records = read.await?.records();
+        Ok((statuses, records, log))
+    }
+
+    pub(in crate::io) fn apply(&mut self, record: StatusRecord) {
+        match record {
             StatusRecord::Connector {
                 connector,
                 status: Some(status),
@@ -132,12 +199,68 @@ impl Statuses {
                 connector,
                 task,
                 status: Some(status),
-            } => _ = self.tasks.insert((connector, task), status),
+            } => {
+                let known = self.tasks.get(&(connector.clone(), task));
+                // Its last word came after the first of another worker that has the task now.
+                let is_late = status.state == "UNASSIGNED"
+                    && known.is_some_and(|known| {
+                        known.state == "RUNNING" && known.generation >= status.generation
+                    });
+                if !is_late {
+                    self.tasks.insert((connector, task), status);
+                }
+            }
             StatusRecord::Task {
                 connector, task, ..
             } => _ = self.tasks.remove(&(connector, task)),
-            StatusRecord::Topic { .. } => {}
+            StatusRecord::Topic {
+                topic,
+                connector,
+                is_active: true,
+            } => _ = self.topics.entry(connector).or_default().insert(topic),
+            StatusRecord::Topic {
+                topic, connector, ..
+            } => {
+                if let Some(topics) = self.topics.get_mut(&connector) {
+                    topics.remove(&topic);
+                }
+            }
         }
-        Ok(())
+    }
+}
+
+/// The status topic, read as it is written.
+#[derive(Debug)]
+pub(in crate::io) struct FollowedStatuses {
+    topic: String,
+    log: Follower,
+}
+
+impl FollowedStatuses {
+    /// Waits for records. Nothing is lost when the future is dropped.
+    pub(in crate::io) async fn next(&mut self) -> Result<Vec<StatusRecord>, KafkaError> {
+        let (topic, mut records) = (&self.topic, Vec::new());
+        let read = self.log.next(|partition, record| {
+            records.extend(parsed(topic, partition, &record));
+        });
+        read.await?;
+        Ok(records)
+    }
+
+    /// Reads on after a failure.
+    pub(in crate::io) fn resume(&mut self) {
+        self.log.resume();
+    }
+}
+
+fn parsed(topic: &str, partition: i32, record: &Record) -> Option<StatusRecord> {
+    let key = record.key.as_deref().unwrap_or_default();
+    match StatusRecord::parse(key, record.value.as_deref()) {
+        Ok(status) => Some(status),
+        Err(reason) => {
+            let offset = record.offset;
+            tracing::warn!(topic, partition, offset, %reason, "a record of the status topic is ignored");
+            None
+        }
     }
 }

@@ -130,13 +130,8 @@ impl LogReader {
 
     /// Goes on reading whatever is appended, over connections of its own.
     pub fn follow(self) -> Follower {
-        let spans = self.positions.iter();
-        let spans = spans.map(|(partition, start)| Span::followed(*partition, *start));
-        let reading = Reading::start(&self, self.cluster.apart(), spans.collect());
-        Follower {
-            topic: self.topic,
-            reading,
-        }
+        let reading = Reading::following(&self);
+        Follower { log: self, reading }
     }
 
     /// Asks where reading starts and ends.
@@ -175,7 +170,7 @@ impl LogReader {
 /// A topic that is read as it is written. Dropping it ends the reading.
 #[derive(Debug)]
 pub struct Follower {
-    topic: String,
+    log: LogReader,
     reading: Reading,
 }
 
@@ -188,7 +183,21 @@ impl Follower {
             return Err(KafkaError::protocol("the cluster", "reading has ended"));
         };
         let partition = chunk.partition;
-        decode(&self.topic, chunk, |record| on_record(partition, record))
+        let next = decode(&self.log.topic, chunk, |record| {
+            on_record(partition, record);
+        })?;
+        self.log.positions.insert(partition, next);
+        Ok(())
+    }
+
+    /// Returns the offset before which everything of a partition has been given out, markers included.
+    pub fn position(&self, partition: i32) -> i64 {
+        self.log.positions.get(&partition).copied().unwrap_or(0)
+    }
+
+    /// Begins again where it is, after a failure.
+    pub fn resume(&mut self) {
+        self.reading = Reading::following(&self.log);
     }
 }
 
@@ -201,6 +210,13 @@ struct Reading {
 }
 
 impl Reading {
+    /// Reads on from the log's positions, for ever.
+    fn following(log: &LogReader) -> Self {
+        let spans = log.positions.iter();
+        let spans = spans.map(|(partition, start)| Span::followed(*partition, *start));
+        Self::start(log, log.cluster.apart(), spans.collect())
+    }
+
     fn start(log: &LogReader, cluster: Cluster, spans: Vec<Span>) -> Self {
         let (chunks, fetched) = mpsc::channel(WAITING_CHUNKS);
         let fetcher = Fetcher::new(cluster, &log.topic, log.isolation, chunks);
@@ -222,15 +238,16 @@ impl Reading {
     }
 }
 
-/// Gives the records of a chunk to the caller.
-fn decode(topic: &str, chunk: Chunk, mut on_record: impl FnMut(Record)) -> Result<(), KafkaError> {
+/// Gives the records of a chunk to the caller and returns the offset after them.
+fn decode(topic: &str, chunk: Chunk, mut on_record: impl FnMut(Record)) -> Result<i64, KafkaError> {
     let give = |record: Record| {
         if record.offset < chunk.end {
             on_record(record);
         }
     };
     let decoded = record_batch::decode(chunk.data, chunk.from, &chunk.aborted, give);
-    decoded.map(drop).map_err(|source| KafkaError::Records {
+    let next = decoded.map(|decoded| decoded.next_offset);
+    next.map_err(|source| KafkaError::Records {
         topic: topic.to_owned(),
         partition: chunk.partition,
         source,

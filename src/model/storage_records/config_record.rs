@@ -41,6 +41,20 @@ pub fn target_state_key(connector: &str) -> Bytes {
 ///
 /// All values are JSON strings: a worker stores others and then fails to start the connector.
 pub fn connector_record(connector: &str, config: &IndexMap<String, String>) -> (Bytes, Bytes) {
+    (connector_key(connector), properties_value(config))
+}
+
+/// Returns key and value of the record that holds a task's configuration until a commit.
+pub fn task_record(
+    connector: &str,
+    task: i32,
+    config: &IndexMap<String, String>,
+) -> (Bytes, Bytes) {
+    let key = format!("{TASK}{connector}-{task}");
+    (key.into(), properties_value(config))
+}
+
+fn properties_value(config: &IndexMap<String, String>) -> Bytes {
     let mut value = br#"{"properties":{"#.to_vec();
     for (position, (name, setting)) in config.iter().enumerate() {
         if position > 0 {
@@ -51,7 +65,7 @@ pub fn connector_record(connector: &str, config: &IndexMap<String, String>) -> (
         push_string(setting, &mut value);
     }
     value.extend_from_slice(b"}}");
-    (connector_key(connector), value.into())
+    value.into()
 }
 
 /// Returns key and value of the record that sets a connector's target state.
@@ -67,10 +81,32 @@ pub fn target_state_record(connector: &str, state: TargetState) -> (Bytes, Bytes
     (target_state_key(connector), value.into())
 }
 
+/// Returns key and value of the record that puts so many tasks before it into effect.
+pub fn commit_record(connector: &str, tasks: usize) -> (Bytes, Bytes) {
+    let key = format!("{COMMIT}{connector}");
+    (key.into(), format!(r#"{{"tasks":{tasks}}}"#).into())
+}
+
 /// Returns key and value of the record that leaves a connector without tasks: what a leader writes before it stops one.
 pub fn zero_task_commit_record(connector: &str) -> (Bytes, Bytes) {
-    let key = format!("{COMMIT}{connector}");
-    (key.into(), Bytes::from_static(br#"{"tasks":0}"#))
+    commit_record(connector, 0)
+}
+
+/// Returns key and value of the record by which every worker restarts what it has of a connector.
+pub fn restart_record(connector: &str, include_tasks: bool, only_failed: bool) -> (Bytes, Bytes) {
+    let key = format!("{RESTART}{connector}");
+    let value = format!(r#"{{"include-tasks":{include_tasks},"only-failed":{only_failed}}}"#);
+    (key.into(), value.into())
+}
+
+/// Returns key and value of the record of a session key.
+pub fn session_key_record(key: &SessionKey) -> (Bytes, Bytes) {
+    let encoded = base64::engine::general_purpose::STANDARD.encode(&key.key);
+    let mut value = format!(r#"{{"key":"{encoded}","algorithm":"#).into_bytes();
+    push_string(&key.algorithm, &mut value);
+    let created = format!(r#","creation-timestamp":{}}}"#, key.creation_timestamp);
+    value.extend_from_slice(created.as_bytes());
+    (Bytes::from_static(SESSION_KEY.as_bytes()), value.into())
 }
 
 /// What a record of the config topic says.

@@ -42,6 +42,8 @@ pub struct ConnectorState {
     pub task_count: Option<i32>,
     /// Committed task configurations by task number.
     pub tasks: BTreeMap<i32, ConnectorProperties>,
+    /// The last commit came after the present configuration, or after an equal one.
+    pub is_applied: bool,
     /// The last commit's tasks were not all there. A worker writes them again by itself.
     pub inconsistent: bool,
 }
@@ -205,6 +207,7 @@ impl ConfigState {
         match self.connectors.entry(connector.clone()) {
             Entry::Occupied(mut existing) => {
                 let existing = Arc::make_mut(existing.get_mut());
+                existing.is_applied &= existing.properties == properties;
                 existing.properties = properties;
                 existing.has_run &= has_run;
             }
@@ -216,6 +219,7 @@ impl ConfigState {
                     may_have_run: has_run || name.has_task_records,
                     task_count: None,
                     tasks: BTreeMap::new(),
+                    is_applied: false,
                     inconsistent: name.inconsistent,
                 }));
             }
@@ -289,6 +293,9 @@ impl ConfigState {
             let existing = Arc::make_mut(existing);
             existing.inconsistent = name.inconsistent;
             existing.task_count = Some(count);
+            if !name.inconsistent {
+                existing.is_applied = true;
+            }
             if let Some(deferred) = deferred.filter(|_| !name.inconsistent) {
                 name.task_generation = Some(name.task_generation.map_or(0, |n| n + 1));
                 updated.extend(deferred.keys());

@@ -8,8 +8,9 @@ mod config_state;
 mod status_record;
 
 pub use config_record::{
-    ConfigRecord, ConnectorProperties, SessionKey, StorageRecordError, connector_key,
-    connector_record, target_state_key, target_state_record, zero_task_commit_record,
+    ConfigRecord, ConnectorProperties, SessionKey, StorageRecordError, commit_record,
+    connector_key, connector_record, restart_record, session_key_record, target_state_key,
+    target_state_record, task_record, zero_task_commit_record,
 };
 pub use config_state::{ConfigChange, ConfigState, ConnectorState};
 pub use status_record::{Status, StatusRecord};

@@ -1,7 +1,9 @@
 //! One record of the status topic.
 
+use bytes::Bytes;
+
 use super::{StorageRecordError, connector_and_task, fields, integer, string};
-use crate::model::raw_json::first_value;
+use crate::model::raw_json::{first_value, push_string};
 
 const CONNECTOR: &str = "status-connector-";
 const TASK: &str = "status-task-";
@@ -44,6 +46,24 @@ pub struct Status {
 }
 
 impl StatusRecord {
+    /// Returns key and value of the record, in the field order of `KafkaStatusBackingStore`; without a value it is deleted.
+    ///
+    /// A topic's record, which also names a task and a time, is only deleted.
+    pub fn encode(&self) -> (Bytes, Option<Bytes>) {
+        let (key, status) = match self {
+            Self::Connector { connector, status } => (format!("{CONNECTOR}{connector}"), status),
+            Self::Task {
+                connector,
+                task,
+                status,
+            } => (format!("{TASK}{connector}-{task}"), status),
+            Self::Topic {
+                topic, connector, ..
+            } => (format!("{TOPIC}{topic}{TOPIC_CONNECTOR}{connector}"), &None),
+        };
+        (key.into(), status.as_ref().map(Status::encode))
+    }
+
     /// Reads a record as `KafkaStatusBackingStore` does.
     ///
     /// # Errors
@@ -76,6 +96,27 @@ impl StatusRecord {
             connector: names.1.to_owned(),
             is_active: value.is_some(),
         })
+    }
+}
+
+impl Status {
+    fn encode(&self) -> Bytes {
+        let mut json = br#"{"state":"#.to_vec();
+        let text = |text: Option<&str>, json: &mut Vec<u8>| match text {
+            Some(text) => push_string(text, json),
+            None => json.extend_from_slice(b"null"),
+        };
+        text(Some(&self.state), &mut json);
+        json.extend_from_slice(br#","trace":"#);
+        text(self.trace.as_deref(), &mut json);
+        json.extend_from_slice(br#","worker_id":"#);
+        text(Some(&self.worker_id), &mut json);
+        json.extend_from_slice(
+            format!(r#","generation":{},"version":"#, self.generation).as_bytes(),
+        );
+        text(self.version.as_deref(), &mut json);
+        json.push(b'}');
+        json.into()
     }
 }
 

@@ -13,13 +13,27 @@ pub struct AdvertisedListener {
 }
 
 impl AdvertisedListener {
+    /// Returns where a worker listens, with no host for every address.
+    pub fn listeners(worker: &Properties) -> Vec<Self> {
+        let value = worker.get("listeners");
+        let value = value.map(|value| effective_value("listeners", value));
+        let value = value.filter(|value| !value.is_empty());
+        let listeners = value.unwrap_or(DEFAULT).split(',').filter_map(parts);
+        let listener = |(scheme, host, port): (String, &str, u16)| Self {
+            scheme,
+            host: (!is_any(host)).then(|| host.to_owned()),
+            port,
+        };
+        listeners.map(listener).collect()
+    }
+
     /// Reads it from a worker file; `None`: no listener of the file fits, and a worker would not start.
     pub fn of(worker: &Properties) -> Option<Self> {
         let value = |key: &str| {
             let value = worker.get(key).map(|value| effective_value(key, value));
             value.filter(|value| !value.is_empty())
         };
-        let listeners = value("listeners").unwrap_or("http://:8083");
+        let listeners = value("listeners").unwrap_or(DEFAULT);
         let listeners: Vec<_> = listeners.split(',').filter_map(parts).collect();
         let scheme = match value("rest.advertised.listener") {
             Some(scheme) => scheme.to_ascii_lowercase(),
@@ -30,7 +44,7 @@ impl AdvertisedListener {
         let (scheme, host, port) = listener?;
         let host = match value("rest.advertised.host.name") {
             Some(host) => Some(host.to_owned()),
-            None if matches!(host, "" | "0.0.0.0" | "[::]") => None,
+            None if is_any(host) => None,
             None => Some(host.to_owned()),
         };
         let port = match value("rest.advertised.port") {
@@ -39,6 +53,13 @@ impl AdvertisedListener {
         };
         Some(Self { scheme, host, port })
     }
+}
+
+/// What a worker without `listeners` listens on.
+const DEFAULT: &str = "http://:8083";
+
+fn is_any(host: &str) -> bool {
+    matches!(host, "" | "0.0.0.0" | "[::]")
 }
 
 fn parts(listener: &str) -> Option<(String, &str, u16)> {

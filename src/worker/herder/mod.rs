@@ -1,35 +1,36 @@
 //! What a worker does between the group and the config topic (`DistributedHerder`): it catches up with the configuration
 //! that the leader assigned by, takes up its work, asks for a round when the configuration changes, and writes what users want.
 //!
-//! This one has no connector code; see [`Conduct`]. One thing is done at a time, as on the tick thread of the JVM's.
+//! One thing is done at a time, as on the tick thread of the JVM's; but where that waits for tasks to end, this one is told
+//! when they have. Connectors have no thread: whether one can run, and with which tasks, is a question with an answer.
 
+mod reconfigure;
 mod requests;
+mod session_key;
 mod staged;
 mod types;
+mod work;
 
 pub use types::{
-    Action, Conduct, Event, HerderSettings, Record, Request, RequestError, RequestId, WorkState,
-    WorkStatus, WriteFailure,
+    Action, Event, HerderSettings, Record, Request, RequestError, RequestId, TaskConfigs,
+    TaskState, WorkState, WorkStatus, WriteFailure,
 };
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::connector_config::TargetState;
 use crate::model::storage_records::ConfigState;
-use crate::protocol::connect_group::{CONNECTOR_TASK, ConnectProtocol, Work};
+use crate::protocol::connect_group::{ConnectProtocol, Work};
 use crate::worker::Millis;
 use crate::worker::member::{self, Membership};
 
+use reconfigure::Reconfigurations;
 use requests::Writing;
 use staged::Staged;
+use work::Running;
 
 /// Reads that may fail before a worker gives up what it owns.
 const RETRIES: u32 = 5;
-
-/// What is said of work that this worker was given and can not do.
-const NO_CODE: &str =
-    "this worker has no connector code: move the connector to a worker that has its class";
 
 /// What the herder is doing.
 #[derive(Debug)]
@@ -44,8 +45,10 @@ enum Phase {
     },
     /// Is out of the group, and reads again at this time.
     BackingOff(Millis),
-    /// Carries out a request.
+    /// Writes to the config topic.
     Writing(Writing),
+    /// Waits for what runs to end.
+    Closing,
     Stopped,
 }
 
@@ -70,11 +73,18 @@ pub struct Herder {
     round: Round,
     /// What has been taken up.
     running: Work,
-    /// Connectors of it that are told to be STOPPED.
-    stopped: BTreeSet<String>,
+    /// What of it is there.
+    work: Running,
+    reconfigurations: Reconfigurations,
     retries: u32,
     staged: Staged,
     requests: VecDeque<(RequestId, Request)>,
+    /// The first batch of [`Phase::Writing`] has not been handed out.
+    is_write_due: bool,
+    /// Configurations of tasks that nobody has looked at.
+    made: VecDeque<(String, Result<TaskConfigs, String>)>,
+    /// No session key is written before.
+    key_retry: Millis,
 }
 
 impl Herder {
@@ -87,22 +97,37 @@ impl Herder {
             membership: None,
             round: Round::Void,
             running: Work::default(),
-            stopped: BTreeSet::new(),
+            work: Running::default(),
+            reconfigurations: Reconfigurations::default(),
             retries: RETRIES,
             staged: Staged::default(),
             requests: VecDeque::new(),
+            is_write_due: false,
+            made: VecDeque::new(),
+            key_retry: 0,
         }
     }
 
     /// Takes what happened and returns what to do, in order.
     pub fn step(&mut self, now: Millis, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
-        if matches!(self.phase, Phase::Stopped) {
+        if matches!(self.phase, Phase::Closing | Phase::Stopped)
+            && !matches!(
+                event,
+                Event::Ended(_) | Event::Task { .. } | Event::Revoked(_)
+            )
+        {
             if let Event::Request(request, _) = event {
                 actions.push(Action::Reply(request, Err(RequestError::Stopping)));
             }
             return actions;
         }
+        self.take(now, event, &mut actions);
+        self.go_on(now, &mut actions);
+        actions
+    }
+
+    fn take(&mut self, now: Millis, event: Event, actions: &mut Vec<Action>) {
         match event {
             Event::Started(config) => {
                 self.staged.config = Arc::clone(&config);
@@ -114,23 +139,40 @@ impl Herder {
                 self.membership = Some(membership);
                 self.round = Round::Open;
             }
-            Event::Revoked(work) => self.give_up(&work, &mut actions),
+            Event::Revoked(work) => self.give_up(&work, actions),
             Event::Config(changes, config) => self.staged.take(changes, config, &self.config),
-            Event::Read(config) => self.read(config, &mut actions),
-            Event::Unread => self.unread(now, &mut actions),
+            Event::Read(config) => self.read(now, config, actions),
+            Event::Unread => self.unread(now, actions),
             Event::Request(request, what) => self.requests.push_back((request, what)),
-            Event::Written(result) => self.written(result, &mut actions),
+            Event::Written(result) => self.written(now, result, actions),
+            Event::Connector { connector, outcome } => {
+                self.connector_started(now, &connector, outcome, actions);
+            }
+            Event::TaskConfigs { connector, outcome } => {
+                self.made.push_back((connector, outcome));
+            }
+            Event::Forwarded { connector, outcome } => {
+                self.reconfigured(now, &connector, outcome.is_ok());
+            }
+            Event::Task {
+                connector,
+                task,
+                state,
+            } => self.task_changed(&connector, task, state, actions),
+            Event::Ended(work) => self.work.stopping = self.work.stopping.difference(&work),
             Event::Timeout => {}
-            Event::Stop => self.stop(&mut actions),
+            Event::Stop => self.stop(actions),
         }
-        self.go_on(now, &mut actions);
-        actions
     }
 
     /// Returns when [`Event::Timeout`] is due; `None` when only an event can change anything.
     pub fn deadline(&self) -> Option<Millis> {
         match self.phase {
             Phase::BackingOff(until) => Some(until),
+            Phase::Idle if self.round == Round::Resolved && !self.is_stopping() => {
+                let timers = [self.reconfigurations.deadline(), self.key_due()];
+                timers.into_iter().flatten().min()
+            }
             _ => None,
         }
     }
@@ -138,6 +180,16 @@ impl Herder {
     /// Returns what this worker has taken up.
     pub fn running(&self) -> &Work {
         &self.running
+    }
+
+    /// Returns whether tasks were told to stop and have not ended.
+    pub fn is_stopping(&self) -> bool {
+        !self.work.stopping.is_empty()
+    }
+
+    /// Returns whether the herder has said its last word, which is to leave the group.
+    pub fn has_stopped(&self) -> bool {
+        matches!(self.phase, Phase::Stopped)
     }
 
     /// Returns the configuration that the herder goes by; the log may have been read further.
@@ -156,18 +208,42 @@ impl Herder {
     }
 
     fn go_on(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        if self.is_stopping() {
+            return;
+        }
         match self.phase {
+            Phase::Closing => return self.leave(actions),
             Phase::BackingOff(until) if now >= until => self.read_to_end(false, actions),
             Phase::Idle if self.round == Round::Open => self.resolve(actions),
             _ => {}
         }
-        while matches!(self.phase, Phase::Idle) && self.round == Round::Resolved {
-            let Some((request, what)) = self.requests.pop_front() else {
-                self.apply_staged(actions);
-                break;
-            };
-            self.begin(request, &what, actions);
+        while self.is_free() && self.go_on_once(now, actions) {}
+        if self.is_write_due {
+            self.write_next(actions);
         }
+    }
+
+    /// Nothing else is going on.
+    fn is_free(&self) -> bool {
+        matches!(self.phase, Phase::Idle) && self.round == Round::Resolved && !self.is_stopping()
+    }
+
+    /// Does the next thing that is to be done; false when there is none.
+    fn go_on_once(&mut self, now: Millis, actions: &mut Vec<Action>) -> bool {
+        self.start_again(actions);
+        if self.renew_session_key(now, actions) {
+            return true;
+        }
+        if let Some((connector, outcome)) = self.made.pop_front() {
+            self.task_configs(&connector, outcome, actions);
+            return true;
+        }
+        if let Some((request, what)) = self.requests.pop_front() {
+            self.begin(request, what, actions);
+            return true;
+        }
+        self.apply_staged(now, actions);
+        self.is_free() && (self.starts_again() || self.reconfigure(now, actions))
     }
 
     /// Deals with a round that is over.
@@ -190,9 +266,12 @@ impl Herder {
         actions.push(Action::ReadToEnd { timeout });
     }
 
-    fn read(&mut self, config: Arc<ConfigState>, actions: &mut Vec<Action>) {
+    fn read(&mut self, now: Millis, config: Arc<ConfigState>, actions: &mut Vec<Action>) {
         self.staged.config = Arc::clone(&config);
         self.config = config;
+        if matches!(self.phase, Phase::Writing(_)) {
+            return self.conclude_writing(now, Ok(()), actions);
+        }
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::CatchingUp { is_member: true } => {
                 self.retries = RETRIES;
@@ -202,13 +281,15 @@ impl Herder {
                 self.retries = RETRIES;
                 actions.push(Action::Member(member::Event::Poll));
             }
-            Phase::Writing(writing) => actions.push(Action::Reply(writing.request, Ok(()))),
             other => self.phase = other,
         }
     }
 
     /// The config topic can not be read: out of the group, for it would wait for this worker, and later again.
     fn unread(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        if matches!(self.phase, Phase::Writing(_)) {
+            return self.conclude_writing(now, Err(RequestError::NotReadBack), actions);
+        }
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::CatchingUp { .. } => {
                 let reason = "taking too long to read the log".to_owned();
@@ -216,10 +297,6 @@ impl Herder {
                 self.round = Round::Void;
                 let pause = self.pause(actions);
                 self.phase = Phase::BackingOff(now + pause);
-            }
-            Phase::Writing(writing) => {
-                let error = RequestError::NotReadBack;
-                actions.push(Action::Reply(writing.request, Err(error)));
             }
             other => self.phase = other,
         }
@@ -252,77 +329,44 @@ impl Herder {
             self.round = Round::Void;
             actions.push(Action::Member(member::Event::Rejoin));
         } else {
-            self.staged.restart_tasks(&mut self.running);
+            self.staged.renew_tasks(&mut self.running);
             let new = assignment.assigned.difference(&self.running);
             self.running = assignment.assigned.clone();
             self.round = Round::Resolved;
             self.take_up(&new, actions);
-            if membership.is_leader && self.settings.conduct == Conduct::Serve {
+            if membership.is_leader {
                 actions.push(Action::PruneStatuses(Arc::clone(&self.config)));
             }
         }
         actions.push(Action::Member(member::Event::Poll));
     }
 
-    /// Says what has become of work that would start now.
-    fn take_up(&mut self, work: &Work, actions: &mut Vec<Action>) {
-        for (connector, task) in work.iter() {
-            let target = self.config.connectors.get(connector).map(|c| c.target);
-            let is_stopped = target == Some(TargetState::Stopped);
-            if task == CONNECTOR_TASK && is_stopped {
-                self.stopped.insert(connector.to_owned());
-                self.tell(connector, task, WorkState::Stopped, actions);
-            } else {
-                if task == CONNECTOR_TASK {
-                    self.stopped.remove(connector);
-                }
-                let failed = WorkState::Failed { trace: NO_CODE };
-                self.tell(connector, task, failed, actions);
-            }
-        }
-    }
-
-    /// Says of what does not belong to this worker any more that nobody has it. What has failed stays so.
-    fn give_up(&mut self, work: &Work, actions: &mut Vec<Action>) {
-        for connector in work.connectors() {
-            self.stop_connector(connector, actions);
-        }
-        self.running = self.running.difference(work);
-    }
-
-    fn stop_connector(&mut self, connector: &str, actions: &mut Vec<Action>) {
-        if self.stopped.remove(connector) {
-            self.tell(connector, CONNECTOR_TASK, WorkState::Unassigned, actions);
-        }
-    }
-
     fn protocol(&self) -> Option<ConnectProtocol> {
         self.membership.as_ref().map(|m| m.protocol)
     }
 
-    fn tell(&self, connector: &str, task: i32, state: WorkState, actions: &mut Vec<Action>) {
-        if self.settings.conduct == Conduct::Serve {
-            actions.push(Action::Status(WorkStatus {
-                connector: connector.to_owned(),
-                task: (task != CONNECTOR_TASK).then_some(task),
-                state,
-                generation: self.membership.as_ref().map_or(-1, |m| m.generation),
-            }));
-        }
+    /// Returns the group's generation as far as it is known, -1 before any.
+    fn generation(&self) -> i32 {
+        self.membership.as_ref().map_or(-1, |m| m.generation)
     }
 
-    /// Leaves the group last of all: others may start then what ran here.
     fn stop(&mut self, actions: &mut Vec<Action>) {
         let running = self.running.clone();
         self.give_up(&running, actions);
-        let pending = match std::mem::replace(&mut self.phase, Phase::Stopped) {
-            Phase::Writing(writing) => Some(writing.request),
+        let phase = std::mem::replace(&mut self.phase, Phase::Closing);
+        let pending = match phase {
+            Phase::Writing(writing) => writing.request(),
             _ => None,
         };
         let queued = self.requests.drain(..).map(|(request, _)| request);
         for request in pending.into_iter().chain(queued) {
             actions.push(Action::Reply(request, Err(RequestError::Stopping)));
         }
+    }
+
+    /// Leaves the group last of all: others may start then what ran here.
+    fn leave(&mut self, actions: &mut Vec<Action>) {
+        self.phase = Phase::Stopped;
         let reason = "the worker is being stopped".to_owned();
         actions.push(Action::Member(member::Event::Leave { reason }));
     }

@@ -1,13 +1,13 @@
 //! News of the config log that wait until the herder has time for them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::storage_records::{ConfigChange, ConfigState};
-use crate::protocol::connect_group::{CONNECTOR_TASK, ConnectProtocol, Work};
-use crate::worker::member;
+use crate::protocol::connect_group::{ConnectProtocol, Work};
+use crate::worker::{Millis, member};
 
-use super::{Action, Herder};
+use super::{Action, Herder, Round};
 
 /// What has changed since the herder's own snapshot was taken.
 #[derive(Debug, Default)]
@@ -22,8 +22,17 @@ pub(super) struct Staged {
     targets: BTreeSet<String>,
     /// Connectors with other tasks.
     tasks: BTreeSet<String>,
+    /// Connectors that are to be restarted.
+    restarts: BTreeMap<String, Restart>,
     /// Connectors whose tasks were stopped and start again if they are still owned after the round.
-    restarts: BTreeSet<String>,
+    renewed: BTreeSet<String>,
+}
+
+/// Ordered by how much is restarted (`RestartRequest`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Restart {
+    not_only_failed: bool,
+    include_tasks: bool,
 }
 
 impl Staged {
@@ -60,9 +69,20 @@ impl Staged {
                         self.tasks.insert(connector);
                     }
                 }
-                // Nothing runs that could be restarted or that signs requests or logs.
+                ConfigChange::Restart {
+                    connector,
+                    include_tasks,
+                    only_failed,
+                } => {
+                    let restart = Restart {
+                        not_only_failed: !only_failed,
+                        include_tasks,
+                    };
+                    let known = self.restarts.entry(connector).or_insert(restart);
+                    *known = restart.max(*known);
+                }
+                // The key is looked up when it is needed; levels of loggers are Java's.
                 ConfigChange::None
-                | ConfigChange::Restart { .. }
                 | ConfigChange::SessionKey
                 | ConfigChange::LoggerLevel { .. } => {}
             }
@@ -75,9 +95,9 @@ impl Staged {
     }
 
     /// Forgets that tasks ran which were stopped for new configurations.
-    pub(super) fn restart_tasks(&mut self, running: &mut Work) {
-        let restarts = std::mem::take(&mut self.restarts);
-        let tasks = running.tasks().filter(|(name, _)| restarts.contains(*name));
+    pub(super) fn renew_tasks(&mut self, running: &mut Work) {
+        let renewed = std::mem::take(&mut self.renewed);
+        let tasks = running.tasks().filter(|(name, _)| renewed.contains(*name));
         let tasks: Work = tasks.collect();
         *running = running.difference(&tasks);
     }
@@ -85,7 +105,8 @@ impl Staged {
 
 impl Herder {
     /// Acts on the news.
-    pub(super) fn apply_staged(&mut self, actions: &mut Vec<Action>) {
+    pub(super) fn apply_staged(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        self.apply_restarts(actions);
         if self.staged.is_empty() {
             return;
         }
@@ -95,6 +116,8 @@ impl Herder {
         let tasks = std::mem::take(&mut self.staged.tasks);
         if std::mem::take(&mut self.staged.needs_round) {
             actions.push(Action::Member(member::Event::Rejoin));
+            // Whoever leads the round to come carries out what is asked for from now on.
+            self.round = Round::Void;
             if self.protocol() == Some(ConnectProtocol::Eager) {
                 // The round stops and starts everything.
                 return;
@@ -104,24 +127,25 @@ impl Herder {
             self.stop_connector(connector, actions);
             self.start_connector(connector, actions);
         }
-        for connector in &self.owned(targets) {
-            self.start_connector(connector, actions);
+        for connector in targets {
+            self.set_target(now, &connector, actions);
         }
-        self.staged.restarts.extend(tasks);
+        self.stop_tasks(|name, _| tasks.contains(name), actions);
+        self.staged.renewed.extend(tasks);
     }
 
-    fn owned(&self, mut connectors: BTreeSet<String>) -> BTreeSet<String> {
-        connectors.retain(|name| self.running.contains(name, CONNECTOR_TASK));
-        connectors
+    fn apply_restarts(&mut self, actions: &mut Vec<Action>) {
+        for (connector, restart) in std::mem::take(&mut self.staged.restarts) {
+            let only_failed = !restart.not_only_failed;
+            let work = self.restarted(&connector, restart.include_tasks, only_failed);
+            if !work.is_empty() {
+                self.restart(&work, true, actions);
+            }
+        }
     }
 
-    /// A deleted connector does not start again; the next round takes it away.
-    fn start_connector(&mut self, connector: &str, actions: &mut Vec<Action>) {
-        if self.config.connectors.contains_key(connector) {
-            self.take_up(
-                &[(connector, CONNECTOR_TASK)].into_iter().collect(),
-                actions,
-            );
-        }
+    /// Returns the config log as far as it was read.
+    pub(super) fn staged_config(&self) -> &ConfigState {
+        &self.staged.config
     }
 }

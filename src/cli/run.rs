@@ -1,0 +1,193 @@
+//! `connectctl run`: a distributed worker in the foreground.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::anyhow;
+use clap::{Args, ValueEnum};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+use super::connect::{PropertiesFile, file_failed, with_hint};
+use super::error::{CliError, Kind, Outcome};
+use super::migrate::read_connector;
+use super::output::Ui;
+use crate::connectors;
+use crate::io::files;
+use crate::io::worker::{Job, Registration, Worker, WorkerError};
+use crate::model::secrets;
+use crate::plan::naming;
+
+/// Run a distributed worker in the foreground, without a JVM
+///
+/// It joins the group of the worker file as a JVM worker does, shares its connectors with the other workers, JVM workers
+/// among them, and serves the REST API. It runs FileStreamSource and FileStreamSink; a connector of another class that the
+/// group's leader gives to it FAILS here. SIGTERM and Ctrl-C stop it in good order, a second one at once.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Run {
+    /// The distributed worker's file
+    worker: PathBuf,
+    /// Register the connectors of this folder's *.json and *.properties files that are missing
+    ///
+    /// Done once, when this worker leads the first round that it takes part in; what is registered already stays as it is.
+    #[arg(long, value_name = "DIR")]
+    connectors: Option<PathBuf>,
+    /// How the log is written to stderr
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub(super) log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    /// One object a line
+    Json,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  A worker of the group that migrate prepared:
+    connectctl run distributed/distributed.properties
+  In a container, with connectors of its own and a log for machines:
+    connectctl run /etc/connect/worker.properties --connectors /etc/connect/connectors --log-format json";
+
+/// How long what is under way when the worker is told to stop may take before it has joined the group.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+pub(super) fn run(ui: &Ui, args: &Run) -> Result<Outcome, CliError> {
+    let file = PropertiesFile::read(&args.worker)?;
+    let topics = file.storage_topics()?;
+    naming::check_storage_topics(topics.iter().map(|topic| (topic.role, &*topic.name))).map_err(
+        |error| {
+            let hint = format!("correct {} in the worker file", error.role().key("topic"));
+            file.failed(error).hint(hint)
+        },
+    )?;
+    let connectors = args.connectors.as_deref().map(read_folder).transpose()?;
+    let job = Job {
+        worker: file.properties.clone(),
+        topics,
+        connectors: connectors.unwrap_or_default(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(work(ui, &file, job));
+    runtime.shutdown_timeout(LAST_WORDS);
+    outcome.map(|()| Outcome::Done)
+}
+
+async fn work(ui: &Ui, file: &PropertiesFile, job: Job) -> Result<(), CliError> {
+    let stop = stop_signal()?;
+    let mut stop = std::pin::pin!(async {
+        // It fails only when the listener is gone, which ends with the process.
+        let _ = stop.await;
+    });
+    let connectors = job.connectors.len();
+    let topics = job.topics.clone();
+    let failed = |error| failed(file, error);
+    let worker = tokio::select! {
+        worker = Worker::start(job) => worker.map_err(failed)?,
+        () = &mut stop => return Ok(()),
+    };
+    let names: Vec<&str> = connectors::ALL.iter().map(|c| c.java_class()).collect();
+    ui.note(&format!(
+        "connectctl {} runs a worker of group {}\n  worker file  {}\n  Kafka        {} (cluster {})\n  topics       {} {} {}\n  \
+         REST         {}\n  connectors   {}\n  to register  {connectors}",
+        env!("CARGO_PKG_VERSION"),
+        worker.group(),
+        file.path.display(),
+        shown_brokers(file),
+        worker.cluster_id().unwrap_or("without an id"),
+        topics.config.name,
+        topics.offset.name,
+        topics.status.name,
+        worker.url(),
+        names.join(" "),
+    ));
+    worker.run(stop).await.map_err(failed)
+}
+
+fn shown_brokers(file: &PropertiesFile) -> String {
+    let brokers = file.properties.get("bootstrap.servers");
+    let brokers = brokers.map_or("", String::as_str);
+    secrets::shown("bootstrap.servers", brokers).into_owned()
+}
+
+/// Resolves at the first SIGTERM or SIGINT; the second ends the process at once.
+fn stop_signal() -> Result<oneshot::Receiver<()>, CliError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (stop, stopped) = oneshot::channel();
+    tokio::spawn(async move {
+        either(&mut terminate, &mut interrupt).await;
+        // The worker may have ended by itself.
+        let _ = stop.send(());
+        let signal = either(&mut terminate, &mut interrupt).await;
+        std::process::exit(128 + signal.as_raw_value());
+    });
+    Ok(stopped)
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> SignalKind {
+    tokio::select! {
+        _ = terminate.recv() => SignalKind::terminate(),
+        _ = interrupt.recv() => SignalKind::interrupt(),
+    }
+}
+
+/// Reads every connector file of a folder, in the order of their names.
+fn read_folder(folder: &Path) -> Result<Vec<Registration>, CliError> {
+    let unreadable = |error: std::io::Error| {
+        let error = anyhow::Error::new(error).context(folder.display().to_string());
+        CliError::new(Kind::Usage, error).hint("give a folder of connector files")
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let extension = path.extension().and_then(OsStr::to_str);
+        if matches!(extension, Some("json" | "properties")) && path.is_file() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut read: Vec<(PathBuf, Registration)> = Vec::new();
+    for path in paths {
+        let file = files::read(&path, files::LARGEST_CONFIG).map_err(file_failed)?;
+        let config = read_connector(&file)?.config;
+        let name = config.name.trim().to_owned();
+        if let Some((other, _)) = read.iter().find(|(_, r)| r.connector == name) {
+            let error = anyhow!(
+                "{}: connector {name} is also in {}",
+                path.display(),
+                other.display()
+            );
+            return Err(CliError::new(Kind::Failed, error).hint("keep one of the two files"));
+        }
+        let settings = config.config.into_iter();
+        let settings = settings.filter_map(|(key, value)| Some((key, value?)));
+        let mut settings: indexmap::IndexMap<String, String> = settings.collect();
+        settings.insert("name".to_owned(), name.clone());
+        let registration = Registration {
+            connector: name,
+            config: settings,
+            initial: config.initial_state,
+        };
+        read.push((path, registration));
+    }
+    Ok(read
+        .into_iter()
+        .map(|(_, registration)| registration)
+        .collect())
+}
+
+fn failed(file: &PropertiesFile, error: WorkerError) -> CliError {
+    let hint = error.hint();
+    let error = match error {
+        WorkerError::Settings(_) | WorkerError::Member(_) => file.failed(error),
+        _ => CliError::new(Kind::Failed, error),
+    };
+    with_hint(error, hint)
+}

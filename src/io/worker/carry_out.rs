@@ -1,0 +1,363 @@
+//! What the herder wants done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::engine::{Done, Engine, Reading};
+use super::plugins::{PluginError, Plugins, strings};
+use super::rest::{self, TaskPost};
+use crate::io::embedded::rest_server::read;
+use crate::io::kafka::offsets::OffsetSpec;
+use crate::io::kafka::seeder::SeedRecord;
+use crate::io::kafka::writer::Writer;
+use crate::io::native::TaskSpec;
+use crate::model::connector_config::TargetState;
+use crate::model::storage_records::{
+    ConfigState, ConnectorState, Status, StatusRecord, session_key_record,
+};
+use crate::protocol::connect_group::Work;
+use crate::worker::Millis;
+use crate::worker::herder::{
+    Action, Event, Record, TaskConfigs, TaskState, WorkState, WorkStatus, WriteFailure,
+};
+
+/// Pause after a write that failed.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How long a write that every worker may make can take (`KafkaConfigBackingStore`'s budget).
+const WRITE: Duration = Duration::from_secs(30);
+
+impl Engine {
+    pub(super) fn carry_out(&mut self, action: Action) {
+        match action {
+            // The last word: the loop ends with it.
+            Action::Member(_) if self.parts.herder.has_stopped() => {}
+            Action::Member(event) => self.parts.membership.tell(event),
+            Action::ReadToEnd { timeout } => self.read_to_end(timeout),
+            Action::Write {
+                generation: None,
+                records,
+            } => self.write(records, Instant::now() + WRITE),
+            Action::Write {
+                generation: Some(generation),
+                records,
+            } => self.write_confirmed(generation, records),
+            Action::WriteSessionKey {
+                generation,
+                algorithm,
+                size,
+                created,
+            } => self.write_session_key(generation, &algorithm, size, created),
+            Action::Reply(request, outcome) => self.reply(request, outcome),
+            Action::Status(status) => self.status(status),
+            Action::PruneStatuses(config) => self.prune_statuses(&config),
+            Action::StartConnector { connector, state } => {
+                let outcome = self.parts.shares.plugins.start(&state);
+                self.answer_connector(connector, outcome);
+            }
+            Action::MakeTaskConfigs { connector, state } => {
+                let outcome = self.parts.shares.plugins.task_configs(&state);
+                let outcome = outcome.map_err(|error| error.to_string());
+                self.events
+                    .push_back(Event::TaskConfigs { connector, outcome });
+            }
+            Action::ForwardTasks {
+                connector,
+                leader_url,
+                configs,
+            } => self.forward_tasks(connector, leader_url, configs),
+            Action::StartTask {
+                connector,
+                task,
+                state,
+                generation,
+            } => self.start_task(connector, task, &state, generation),
+            Action::PauseTasks(work) => {
+                for task in self.handles(&work) {
+                    task.pause();
+                }
+            }
+            Action::ResumeTasks(work) => {
+                for task in self.handles(&work) {
+                    task.resume();
+                }
+            }
+            Action::StopTasks(work) => self.stop_tasks(work),
+        }
+    }
+
+    fn read_to_end(&mut self, timeout: Millis) {
+        let number = self.reading.as_ref().map_or(0, |reading| reading.number) + 1;
+        // A reading that was given up is told from this one by its end.
+        let number = number.max(self.now());
+        self.reading = Some(Reading {
+            end: None,
+            until: Instant::now() + Duration::from_millis(timeout),
+            number,
+        });
+        let (cluster, topic) = (self.parts.cluster.clone(), self.parts.config_topic.clone());
+        self.work.spawn(async move {
+            let ends = cluster.offsets(&topic, OffsetSpec::LatestStable).await;
+            let end = ends.map(|ends| ends.get(&0).copied().unwrap_or(0));
+            Done::End(number, end)
+        });
+    }
+
+    fn write_session_key(&mut self, generation: i32, algorithm: &str, size: usize, created: i64) {
+        if let Some(key) = rest::new_key(algorithm, size, created) {
+            let (key, value) = session_key_record(&key);
+            let value = Some(value);
+            self.write_confirmed(generation, vec![Record { key, value }]);
+        } else {
+            let reason = "this host has no random numbers".to_owned();
+            let failed = Err(WriteFailure::Failed(reason));
+            self.events.push_back(Event::Written(failed));
+        }
+    }
+
+    fn write_confirmed(&mut self, generation: i32, records: Vec<Record>) {
+        self.unconfirmed = Some(records);
+        self.parts.membership.confirm(generation);
+    }
+
+    pub(super) fn write(&mut self, records: Vec<Record>, until: Instant) {
+        let writer = Arc::clone(&self.parts.config_writer);
+        self.work.spawn(async move {
+            let written = write(&writer, records, until).await;
+            Done::Event(Event::Written(written))
+        });
+    }
+
+    fn status(&mut self, status: WorkStatus) {
+        let is_safe = matches!(
+            status.state,
+            WorkState::Failed { .. } | WorkState::Unassigned
+        );
+        if is_safe && !self.may_say(&status) {
+            return;
+        }
+        let (state, trace) = match status.state {
+            WorkState::Running => ("RUNNING", None),
+            WorkState::Paused => ("PAUSED", None),
+            WorkState::Stopped => ("STOPPED", None),
+            WorkState::Restarting => ("RESTARTING", None),
+            WorkState::Unassigned => ("UNASSIGNED", None),
+            WorkState::Failed { trace } => ("FAILED", Some(trace)),
+        };
+        let connector = status.connector;
+        let said = Some(Status {
+            state: state.to_owned(),
+            trace,
+            worker_id: self.parts.worker_id.clone(),
+            generation: i64::from(status.generation),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        });
+        self.parts.status_writer.send(match status.task {
+            None => StatusRecord::Connector {
+                connector,
+                status: said,
+            },
+            Some(task) => StatusRecord::Task {
+                connector,
+                task,
+                status: said,
+            },
+        });
+    }
+
+    /// Returns whether nobody else has said something later (`StatusBackingStore.putSafe`).
+    fn may_say(&self, status: &WorkStatus) -> bool {
+        read(&self.parts.shares.shown, |shown| {
+            let known = match status.task {
+                None => shown.statuses.connectors.get(&status.connector),
+                Some(task) => shown.statuses.tasks.get(&(status.connector.clone(), task)),
+            };
+            known.is_none_or(|known| {
+                known.worker_id == self.parts.worker_id
+                    || known.generation <= i64::from(status.generation)
+            })
+        })
+    }
+
+    fn prune_statuses(&mut self, config: &ConfigState) {
+        let gone = read(&self.parts.shares.shown, |shown| {
+            let statuses = &shown.statuses;
+            let connectors = statuses.connectors.keys();
+            let connectors = connectors.filter(|name| !config.connectors.contains_key(*name));
+            let connectors = connectors.map(|name| StatusRecord::Connector {
+                connector: name.clone(),
+                status: None,
+            });
+            let tasks = statuses.tasks.keys();
+            let tasks = tasks.filter(|(name, task)| !is_configured(config, name, *task));
+            let tasks = tasks.map(|(name, task)| StatusRecord::Task {
+                connector: name.clone(),
+                task: *task,
+                status: None,
+            });
+            let topics = statuses.topics.iter();
+            let topics = topics.filter(|(name, _)| !config.connectors.contains_key(*name));
+            let topics = topics.flat_map(|(name, topics)| {
+                topics.iter().map(|topic| StatusRecord::Topic {
+                    topic: topic.clone(),
+                    connector: name.clone(),
+                    is_active: false,
+                })
+            });
+            connectors.chain(tasks).chain(topics).collect::<Vec<_>>()
+        });
+        for status in gone {
+            self.parts.status_writer.send(status);
+        }
+    }
+
+    fn answer_connector(&mut self, connector: String, outcome: Result<(), PluginError>) {
+        if let Err(error) = &outcome {
+            tracing::error!(connector, %error, "a connector can not run");
+        }
+        let outcome = outcome.map_err(|error| error.to_string());
+        self.events
+            .push_back(Event::Connector { connector, outcome });
+    }
+
+    fn forward_tasks(&mut self, connector: String, leader_url: String, configs: TaskConfigs) {
+        let (is_sessioned, key) = read(&self.parts.shares.shown, |shown| {
+            (shown.is_sessioned, shown.config.session_key.clone())
+        });
+        let post = TaskPost {
+            leader_url,
+            connector: connector.clone(),
+            configs,
+            signed: key
+                .filter(|_| is_sessioned)
+                .map(|key| (self.parts.settings.signature, key)),
+        };
+        let http = self.parts.shares.http.clone();
+        self.work.spawn(async move {
+            let outcome = rest::post_tasks(&http, post).await;
+            if let Err(reason) = &outcome {
+                tracing::warn!(
+                    connector,
+                    reason,
+                    "the leader did not take the tasks; they are sent again"
+                );
+            }
+            Done::Event(Event::Forwarded { connector, outcome })
+        });
+    }
+
+    fn start_task(
+        &mut self,
+        connector: String,
+        task: i32,
+        state: &ConnectorState,
+        generation: i32,
+    ) {
+        match spec(
+            &self.parts.shares.plugins,
+            &connector,
+            task,
+            state,
+            generation,
+        ) {
+            Ok(spec) => {
+                let handle = self.parts.host.spawn(spec, self.reports.clone());
+                self.tasks.insert((connector, task), handle);
+            }
+            Err(error) => self.events.push_back(Event::Task {
+                connector,
+                task,
+                state: TaskState::Failed {
+                    trace: error.to_string(),
+                },
+            }),
+        }
+    }
+
+    fn handles<'a>(
+        &'a self,
+        work: &'a Work,
+    ) -> impl Iterator<Item = &'a crate::io::native::TaskHandle> {
+        let keys = work.tasks().map(|(name, task)| (name.to_owned(), task));
+        keys.filter_map(|key| self.tasks.get(&key))
+    }
+
+    fn stop_tasks(&mut self, work: Work) {
+        let mut handles = Vec::new();
+        for (connector, task) in work.tasks() {
+            let key = (connector.to_owned(), task);
+            if let Some(handle) = self.tasks.remove(&key) {
+                handle.stop();
+                self.stopping.insert(key.clone(), handle.incarnation());
+                handles.push((key, handle));
+            }
+        }
+        let until = Instant::now() + self.parts.settings.graceful;
+        self.work.spawn(async move {
+            for ((connector, task), handle) in handles {
+                let within = until.saturating_duration_since(Instant::now());
+                if !handle.ended(within).await {
+                    tracing::warn!(
+                        connector,
+                        task,
+                        "the task did not end in time and is given up"
+                    );
+                }
+            }
+            Done::Ended(work)
+        });
+    }
+}
+
+/// Tries until the records are there or the time is up.
+async fn write(writer: &Writer, records: Vec<Record>, until: Instant) -> Result<(), WriteFailure> {
+    let records: Vec<_> = records.into_iter().map(outgoing).collect();
+    loop {
+        match writer.write_by(&records, until).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kafka().is_retriable() && Instant::now() + PAUSE < until => {
+                tracing::debug!(%error, "the config topic could not be written, and is written again");
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(WriteFailure::Failed(error.to_string())),
+        }
+    }
+}
+
+fn outgoing(record: Record) -> SeedRecord {
+    SeedRecord {
+        key: record.key,
+        value: record.value,
+    }
+}
+
+fn is_configured(config: &ConfigState, connector: &str, task: i32) -> bool {
+    let state = config.connectors.get(connector);
+    state.is_some_and(|state| {
+        !state.inconsistent && (0..state.task_count.unwrap_or(0)).contains(&task)
+    })
+}
+
+fn spec(
+    plugins: &Plugins,
+    connector: &str,
+    task: i32,
+    state: &ConnectorState,
+    generation: i32,
+) -> Result<TaskSpec, PluginError> {
+    let connector_config = plugins.resolved(&strings(&state.properties)?)?;
+    let task_config = match state.tasks.get(&task) {
+        Some(config) => plugins.resolved(&strings(config)?)?,
+        None => return Err(PluginError::NoTask { task }),
+    };
+    Ok(TaskSpec {
+        connector: connector.to_owned(),
+        task: u32::try_from(task).unwrap_or_default(),
+        connector_config: Arc::new(connector_config),
+        task_config,
+        paused: state.target != TargetState::Started,
+        generation,
+    })
+}

@@ -1,0 +1,452 @@
+//! The loop of a running worker: whatever happens is told to the herder, and what the herder says is carried out.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::rest::{Answer, Ask, Shares};
+use super::settings::Settings;
+use super::status_writer::StatusWriter;
+use super::{Registration, WorkerError, millis};
+use crate::io::embedded::rest_server::{self, Health};
+use crate::io::embedded::{FollowedConfigs, FollowedStatuses, Membership, News};
+use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::writer::Writer;
+use crate::io::native::{self, TaskHandle, TaskHost, TaskReport};
+use crate::model::storage_records::StatusRecord;
+use crate::protocol::connect_group::{ConnectProtocol, Work};
+use crate::worker::herder::{
+    Event, Herder, Record, Request, RequestError, RequestId, TaskState, WriteFailure,
+};
+use crate::worker::{Millis, member};
+
+/// Pause before a topic that can not be followed is followed again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the last statuses may take.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// What an engine is made of.
+pub(super) struct Parts {
+    pub(super) herder: Herder,
+    pub(super) membership: Membership,
+    pub(super) configs: FollowedConfigs,
+    pub(super) statuses: FollowedStatuses,
+    pub(super) status_writer: StatusWriter,
+    pub(super) config_writer: Arc<Writer>,
+    /// `session.timeout.ms`: a leader's write ends while the session that was confirmed for it cannot expire.
+    pub(super) session: Duration,
+    pub(super) cluster: Cluster,
+    pub(super) host: TaskHost,
+    pub(super) shares: Arc<Shares>,
+    pub(super) asks: mpsc::Receiver<Ask>,
+    pub(super) settings: Settings,
+    pub(super) config_topic: String,
+    pub(super) worker_id: String,
+    pub(super) connectors: Vec<Registration>,
+    pub(super) started: Instant,
+}
+
+/// A task by connector and number.
+pub(super) type TaskKey = (String, i32);
+
+pub(super) struct Engine {
+    pub(super) parts: Parts,
+    pub(super) events: VecDeque<Event>,
+    pub(super) work: JoinSet<Done>,
+    pub(super) tasks: BTreeMap<TaskKey, TaskHandle>,
+    /// Tasks that were told to stop, by their incarnations.
+    pub(super) stopping: BTreeMap<TaskKey, u64>,
+    pub(super) reports: mpsc::UnboundedSender<TaskReport>,
+    reported: mpsc::UnboundedReceiver<TaskReport>,
+    /// Who waits for an answer; nobody for what this worker asks itself.
+    waiting: HashMap<RequestId, Option<oneshot::Sender<Answer>>>,
+    requests: u64,
+    /// Records that wait for the confirmation of the generation.
+    pub(super) unconfirmed: Option<Vec<Record>>,
+    pub(super) reading: Option<Reading>,
+    /// Work was revoked, and the member waits for its end.
+    is_revoking: bool,
+    /// Why the worker is not healthy, by what fails.
+    trouble: BTreeMap<&'static str, String>,
+}
+
+/// A reading of the config topic to its end.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// Where the end is, once it is known.
+    pub(super) end: Option<i64>,
+    pub(super) until: Instant,
+    pub(super) number: u64,
+}
+
+/// What came of work beside the loop.
+pub(super) enum Done {
+    Event(Event),
+    /// The present end of the config topic, for the reading of this number.
+    End(u64, Result<i64, KafkaError>),
+    /// These tasks have ended or were given up.
+    Ended(Work),
+}
+
+/// What woke the loop.
+enum Woken {
+    News(News),
+    Configs(Result<Vec<crate::model::storage_records::ConfigChange>, KafkaError>),
+    Statuses(Result<Vec<StatusRecord>, KafkaError>),
+    Done(Done),
+    Report(TaskReport),
+    Ask(Ask),
+    Timer,
+    Stop,
+}
+
+impl Engine {
+    pub(super) fn new(parts: Parts) -> Self {
+        let (reports, reported) = mpsc::unbounded_channel();
+        Self {
+            parts,
+            events: VecDeque::new(),
+            work: JoinSet::new(),
+            tasks: BTreeMap::new(),
+            stopping: BTreeMap::new(),
+            reports,
+            reported,
+            waiting: HashMap::new(),
+            requests: 0,
+            unconfirmed: None,
+            reading: None,
+            is_revoking: false,
+            trouble: BTreeMap::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), WorkerError> {
+        let mut stop = std::pin::pin!(stop);
+        let mut is_stopping = false;
+        let config = self.parts.configs.snapshot();
+        self.parts.membership.read(Arc::clone(&config));
+        self.events.push_back(Event::Started(config));
+        loop {
+            self.settle();
+            if self.parts.herder.has_stopped() {
+                self.leave().await;
+                return Ok(());
+            }
+            let timer = self.timer();
+            let woken = tokio::select! {
+                news = self.parts.membership.next() => Woken::News(news),
+                changes = self.parts.configs.next() => Woken::Configs(changes),
+                records = self.parts.statuses.next() => Woken::Statuses(records),
+                Some(report) = self.reported.recv() => Woken::Report(report),
+                Some(done) = self.work.join_next() => match done {
+                    Ok(done) => Woken::Done(done),
+                    Err(failed) => return Err(self.group_failed(failed.to_string())),
+                },
+                Some(ask) = self.parts.asks.recv() => Woken::Ask(ask),
+                () = tokio::time::sleep_until(timer.unwrap_or(self.parts.started)), if timer.is_some() => {
+                    Woken::Timer
+                }
+                () = &mut stop, if !is_stopping => {
+                    is_stopping = true;
+                    Woken::Stop
+                }
+            };
+            self.take(woken).await?;
+        }
+    }
+
+    /// Tells the herder everything that happened, until it has nothing more to say.
+    fn settle(&mut self) {
+        loop {
+            while let Some(event) = self.events.pop_front() {
+                let now = self.now();
+                for action in self.parts.herder.step(now, event) {
+                    self.carry_out(action);
+                }
+            }
+            if !self.is_revoking || self.parts.herder.is_stopping() {
+                return;
+            }
+            self.is_revoking = false;
+            self.parts.membership.go_on();
+        }
+    }
+
+    async fn take(&mut self, woken: Woken) -> Result<(), WorkerError> {
+        match woken {
+            Woken::News(news) => self.told(news)?,
+            Woken::Configs(Ok(changes)) => {
+                self.is_well("config topic");
+                self.read(changes);
+            }
+            Woken::Configs(Err(error)) => {
+                self.is_ill("config topic", &error);
+                tokio::time::sleep(PAUSE).await;
+                self.parts.configs.resume();
+            }
+            Woken::Statuses(Ok(records)) => {
+                self.is_well("status topic");
+                rest_server::update(&self.parts.shares.shown, |shown| {
+                    for record in records {
+                        shown.statuses.apply(record);
+                    }
+                });
+            }
+            Woken::Statuses(Err(error)) => {
+                self.is_ill("status topic", &error);
+                tokio::time::sleep(PAUSE).await;
+                self.parts.statuses.resume();
+            }
+            Woken::Done(done) => self.done(done),
+            Woken::Report(report) => self.report(report),
+            Woken::Ask(Ask { request, answer }) => self.ask(request, Some(answer)),
+            Woken::Timer => self.timeout(),
+            Woken::Stop => {
+                tracing::info!("the worker stops");
+                self.events.push_back(Event::Stop);
+            }
+        }
+        Ok(())
+    }
+
+    fn told(&mut self, news: News) -> Result<(), WorkerError> {
+        match news {
+            News::Assigned { membership, .. } => self.assigned(membership),
+            News::Revoked(work) => {
+                tracing::info!(%work, "revoked");
+                self.is_revoking = true;
+                self.events.push_back(Event::Revoked(work));
+            }
+            News::Confirmed { sent } => {
+                if let Some(records) = self.unconfirmed.take() {
+                    let sent = self.parts.started + Duration::from_millis(sent);
+                    self.write(records, sent + self.parts.session / 2);
+                }
+            }
+            News::Unconfirmed => {
+                if self.unconfirmed.take().is_some() {
+                    let fenced = Err(WriteFailure::Fenced);
+                    self.events.push_back(Event::Written(fenced));
+                }
+            }
+            // Others are what a group is for; who leaves while it is out of step joins again by itself.
+            News::Company { .. } | News::Left(_) => {}
+            News::Failed(reason) => return Err(self.group_failed(reason)),
+        }
+        Ok(())
+    }
+
+    fn assigned(&mut self, membership: member::Membership) {
+        tracing::info!(
+            generation = membership.generation,
+            leader = membership.is_leader,
+            protocol = membership.protocol.name(),
+            owns = %membership.assignment.assigned,
+            delay_ms = membership.assignment.delay_ms,
+            "Joined group"
+        );
+        let is_sessioned = membership.protocol == ConnectProtocol::Sessioned;
+        rest_server::update(&self.parts.shares.shown, |shown| {
+            shown.is_sessioned = is_sessioned;
+        });
+        let is_leader = membership.is_leader;
+        self.events.push_back(Event::Assigned(membership));
+        for registration in std::mem::take(&mut self.parts.connectors) {
+            // Of several workers with the same folder one is enough, and it is the one that may write.
+            if is_leader {
+                let put = Request::Put {
+                    connector: registration.connector,
+                    config: registration.config,
+                    initial: registration.initial,
+                    replace: false,
+                };
+                self.ask(put, None);
+            }
+        }
+    }
+
+    fn group_failed(&self, reason: String) -> WorkerError {
+        WorkerError::Group {
+            group: self.parts.settings.group.clone(),
+            reason,
+        }
+    }
+
+    fn read(&mut self, changes: Vec<crate::model::storage_records::ConfigChange>) {
+        let config = self.parts.configs.snapshot();
+        self.parts.membership.read(Arc::clone(&config));
+        rest_server::update(&self.parts.shares.shown, |shown| {
+            shown.show(Arc::clone(&config));
+        });
+        if !changes.is_empty() {
+            self.events.push_back(Event::Config(changes, config));
+        }
+        self.check_reading();
+    }
+
+    /// Tells the herder when a reading has come to the end.
+    fn check_reading(&mut self) {
+        let position = self.parts.configs.position();
+        let is_read = |reading: &Reading| reading.end.is_some_and(|end| position >= end);
+        if self.reading.as_ref().is_some_and(is_read) {
+            self.reading = None;
+            let config = self.parts.configs.snapshot();
+            self.events.push_back(Event::Read(config));
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Event(event) => self.events.push_back(event),
+            Done::End(number, end) => {
+                let reading = self.reading.as_mut();
+                let Some(reading) = reading.filter(|reading| reading.number == number) else {
+                    return;
+                };
+                match end {
+                    Ok(end) => reading.end = Some(end),
+                    Err(error) => {
+                        tracing::warn!(%error, "the end of the config topic is not known");
+                        self.reading = None;
+                        self.events.push_back(Event::Unread);
+                    }
+                }
+                self.check_reading();
+            }
+            Done::Ended(work) => {
+                // Their last words came before.
+                while let Ok(report) = self.reported.try_recv() {
+                    self.report(report);
+                }
+                for (connector, task) in work.tasks() {
+                    self.stopping.remove(&(connector.to_owned(), task));
+                }
+                self.events.push_back(Event::Ended(work));
+            }
+        }
+    }
+
+    /// Takes what a task says, unless it is one that was given up or started again.
+    fn report(&mut self, report: TaskReport) {
+        let Ok(task) = i32::try_from(report.task) else {
+            return;
+        };
+        let key = (report.connector.clone(), task);
+        let running = self.tasks.get(&key).map(TaskHandle::incarnation);
+        let stopping = self.stopping.get(&key).copied();
+        if ![running, stopping].contains(&Some(report.incarnation)) {
+            return;
+        }
+        let state = match report.state {
+            native::TaskState::Running => TaskState::Running,
+            native::TaskState::Paused => TaskState::Paused,
+            native::TaskState::Stopped => TaskState::Stopped,
+            native::TaskState::Failed { trace } => {
+                tracing::error!(connector = report.connector, task, %trace, "a task has failed");
+                TaskState::Failed { trace }
+            }
+        };
+        self.events.push_back(Event::Task {
+            connector: report.connector,
+            task,
+            state,
+        });
+    }
+
+    pub(super) fn ask(&mut self, request: Request, answer: Option<oneshot::Sender<Answer>>) {
+        self.requests += 1;
+        let id = RequestId(self.requests);
+        self.waiting.insert(id, answer);
+        self.events.push_back(Event::Request(id, request));
+    }
+
+    pub(super) fn reply(&mut self, request: RequestId, outcome: Result<(), RequestError>) {
+        let answer = match outcome {
+            Ok(()) => Answer::Done,
+            Err(RequestError::NotLeader { leader_url }) => Answer::Elsewhere(Some(leader_url)),
+            Err(RequestError::NotOwner { connector, task }) => {
+                let owner = self.parts.membership.owner(&connector, task.unwrap_or(-1));
+                Answer::Elsewhere(owner.map(str::to_owned))
+            }
+            Err(error) => Answer::Failed(error),
+        };
+        match self.waiting.remove(&request).flatten() {
+            // Whoever asked may have gone.
+            Some(waiting) => drop(waiting.send(answer)),
+            None => match answer {
+                Answer::Failed(RequestError::AlreadyExists { connector }) => {
+                    tracing::info!(connector, "it is registered already");
+                }
+                Answer::Failed(error) => tracing::error!(%error, "a connector is not registered"),
+                Answer::Done | Answer::Elsewhere(_) => {}
+            },
+        }
+    }
+
+    fn timer(&self) -> Option<Instant> {
+        let herder = self.parts.herder.deadline();
+        let herder = herder.map(|due| self.parts.started + Duration::from_millis(due));
+        let reading = self.reading.as_ref().map(|reading| reading.until);
+        herder.into_iter().chain(reading).min()
+    }
+
+    fn timeout(&mut self) {
+        if self
+            .reading
+            .as_ref()
+            .is_some_and(|reading| reading.until <= Instant::now())
+        {
+            self.reading = None;
+            self.events.push_back(Event::Unread);
+        }
+        self.events.push_back(Event::Timeout);
+    }
+
+    /// Leaves when everything has been said: others may start then what ran here.
+    async fn leave(self) {
+        self.parts.status_writer.flush(FLUSH).await;
+        let mut membership = self.parts.membership;
+        membership.go_on();
+        membership.leave("the worker is being stopped");
+        let within = self.parts.cluster.settings().timeout.min(FLUSH);
+        if tokio::time::timeout(within, membership.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the group did not confirm in {within:?} that this worker has left");
+        }
+        tracing::info!("the worker has left its group");
+    }
+
+    fn is_ill(&mut self, what: &'static str, error: &KafkaError) {
+        tracing::warn!(%error, "the {what} can not be read, and is read again");
+        self.trouble
+            .insert(what, format!("The {what} can not be read: {error}"));
+        self.show_health();
+    }
+
+    fn is_well(&mut self, what: &'static str) {
+        if self.trouble.remove(what).is_some() {
+            tracing::info!("the {what} can be read again");
+            self.show_health();
+        }
+    }
+
+    fn show_health(&self) {
+        let health = match self.trouble.values().next() {
+            Some(reason) => Health::Unhealthy(reason.clone()),
+            None => Health::Healthy,
+        };
+        rest_server::update(&self.parts.shares.shown, |shown| shown.health = health);
+    }
+
+    pub(super) fn now(&self) -> Millis {
+        millis(self.parts.started.elapsed())
+    }
+}

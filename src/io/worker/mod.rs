@@ -1,0 +1,373 @@
+//! A distributed worker that runs connectors, in this process and without a JVM.
+//!
+//! The machines decide ([`crate::worker`]); this is their sockets and their clock, as one `select!`: the group, the config and
+//! status topics, the tasks, and the REST API. The start is the JVM's: storage topics made, offset, status and config topics
+//! read to their ends, the group joined.
+
+mod carry_out;
+mod engine;
+mod plugins;
+mod rest;
+mod settings;
+mod sink_offsets;
+mod status_writer;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use indexmap::IndexMap;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::io::embedded;
+use crate::io::embedded::rest_server::{self, Shared};
+use crate::io::embedded::{ConfigStore, Membership, Statuses};
+use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::group::GroupClient;
+use crate::io::kafka::settings::{ClientSettings, SettingsError};
+use crate::io::kafka::writer::Writer;
+use crate::io::native::{HostError, TaskHost};
+use crate::io::storage_topics::{self, FOR_WORKERS, Outcome, Refusal, remedy};
+use crate::io::{connect_rest, rest_tls};
+use crate::model::connector_config::TargetState;
+use crate::model::properties::Properties;
+use crate::model::worker_config::{StorageTopic, StorageTopics};
+use crate::plan::storage_topics::TopicFault;
+use crate::worker::assignor::Assignor;
+use crate::worker::herder::Herder;
+use crate::worker::member::{Company, Member, MemberError};
+
+use engine::Engine;
+pub use plugins::PluginError;
+use plugins::Plugins;
+use rest::Shares;
+use settings::Settings;
+use sink_offsets::SinkOffsets;
+use status_writer::StatusWriter;
+
+/// Requests that may wait for the herder.
+const WAITING_REQUESTS: usize = 64;
+
+/// What a worker is started with.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The worker file.
+    pub worker: Properties,
+    pub topics: StorageTopics,
+    /// Connectors that are registered if they are missing, when this worker leads its first round.
+    pub connectors: Vec<Registration>,
+}
+
+/// A connector to be registered.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    pub connector: String,
+    pub config: IndexMap<String, String>,
+    pub initial: Option<TargetState>,
+}
+
+/// Why a worker does not start, or ends by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error("no worker starts with this file: {0}")]
+    Member(#[from] MemberError),
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        address: String,
+        source: std::io::Error,
+    },
+    #[error("storage topic {topic}: {reason}")]
+    Topic {
+        topic: String,
+        reason: String,
+        hint: String,
+    },
+    #[error("connector {connector}: {source}")]
+    Connector {
+        connector: String,
+        source: PluginError,
+    },
+    /// The group can not go on with this worker.
+    #[error("group {group}: {reason}")]
+    Group { group: String, reason: String },
+    #[error("no HTTP client: {0}")]
+    Http(String),
+}
+
+impl WorkerError {
+    /// Returns what to do next, as a sentence.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Settings(error) => error.hint(),
+            Self::Kafka(error) => error.hint(),
+            Self::Host(error) => error.hint(),
+            Self::Topic { hint, .. } => Some(hint.clone()),
+            Self::Listen { .. } => {
+                Some("Give another port with listeners in the worker file.".to_owned())
+            }
+            Self::Member(_) | Self::Connector { .. } | Self::Group { .. } | Self::Http(_) => None,
+        }
+    }
+}
+
+/// A worker that listens and has not joined its group yet.
+#[derive(Debug)]
+pub struct Worker {
+    job: Job,
+    settings: Settings,
+    cluster: Cluster,
+    cluster_id: Option<String>,
+    shares: Arc<Shares>,
+    asks: mpsc::Receiver<rest::Ask>,
+    /// Ends with the worker.
+    serving: tokio::task::JoinSet<()>,
+    /// `host:port` of the advertised listener, by which statuses name the worker.
+    id: String,
+    started: Instant,
+}
+
+impl Worker {
+    /// Checks what can be checked without writing, connects, and listens.
+    ///
+    /// # Errors
+    /// The worker would not run with this file or these connectors.
+    pub async fn start(mut job: Job) -> Result<Self, WorkerError> {
+        job.worker = settings::resolved(&job.worker)?;
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let epoch = since_epoch.map_or(0, |since| millis(since).cast_signed());
+        let started = Instant::now();
+        let settings = Settings::read(&job.worker, epoch)?;
+        let plugins = Arc::new(Plugins::new(&job.worker));
+        for registration in &job.connectors {
+            plugins
+                .check(&registration.config)
+                .map_err(|source| WorkerError::Connector {
+                    connector: registration.connector.clone(),
+                    source,
+                })?;
+        }
+        let request_timeout = embedded::settings::millis(&job.worker, "request.timeout.ms")?;
+        let mut client =
+            ClientSettings::from_properties(&job.worker, Duration::from_millis(request_timeout))?;
+        let (listeners, worker_id) = listen(&settings).await?;
+        client.client_id = settings
+            .client_id
+            .clone()
+            .unwrap_or_else(|| format!("connect-{worker_id}"));
+        let cluster = Cluster::connect(client).await?;
+        let cluster_id = cluster.describe().await?.cluster_id;
+        let shown = Shared::default();
+        rest_server::update(&shown, |shown| shown.cluster_id.clone_from(&cluster_id));
+        let (asks, asked) = mpsc::channel(WAITING_REQUESTS);
+        let http = http(&job.worker)?;
+        let shares = Arc::new(Shares {
+            shown,
+            asks,
+            plugins,
+            http,
+            verification: settings.verification.clone(),
+            host: std::sync::OnceLock::new(),
+            sinks: SinkOffsets(cluster.clone()),
+        });
+        Ok(Self {
+            serving: rest::serve(listeners, Arc::clone(&shares)),
+            job,
+            settings,
+            cluster,
+            cluster_id,
+            shares,
+            asks: asked,
+            id: worker_id,
+            started,
+        })
+    }
+
+    /// Returns what the worker advertises, `http://host:port/`.
+    pub fn url(&self) -> String {
+        format!("http://{}/", self.id)
+    }
+
+    pub fn group(&self) -> &str {
+        &self.settings.group
+    }
+
+    pub fn cluster_id(&self) -> Option<&str> {
+        self.cluster_id.as_deref()
+    }
+
+    /// Runs until `stop` resolves, and then ends in the order of a JVM worker: tasks, statuses, the group.
+    ///
+    /// # Errors
+    /// The topics can not be used, or the group does not take the worker.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), WorkerError> {
+        let mut stop = std::pin::pin!(stop);
+        let url = self.url();
+        let member =
+            embedded::settings::membership(&self.job.worker, &url, Company::Any, embedded::seed())?;
+        let session = Duration::from_millis(member.session_timeout);
+        let stores = tokio::select! {
+            stores = self.read_topics() => stores?,
+            () = &mut stop => return Ok(()),
+        };
+        let client = GroupClient::new(&self.cluster, &self.settings.group);
+        let assignor = Some(Assignor::new(self.settings.max_delay));
+        let membership =
+            Membership::new(Member::new(member)?, client, &url, assignor, self.started);
+        let topics = &self.job.topics;
+        let engine = Engine::new(engine::Parts {
+            herder: Herder::new(self.settings.herder.clone()),
+            membership,
+            configs: stores.configs.follow(),
+            statuses: stores.statuses,
+            status_writer: StatusWriter::new(
+                &self.cluster,
+                &topics.status.name,
+                stores.status_partitions,
+            ),
+            config_writer: Arc::new(Writer::new(&self.cluster, &topics.config.name, 0)),
+            session,
+            cluster: self.cluster.clone(),
+            host: stores.host,
+            shares: self.shares,
+            asks: self.asks,
+            settings: self.settings,
+            config_topic: topics.config.name.clone(),
+            worker_id: self.id,
+            connectors: self.job.connectors,
+            started: self.started,
+        });
+        let ended = engine.run(stop).await;
+        drop(self.serving);
+        ended
+    }
+
+    async fn read_topics(&self) -> Result<Stores, WorkerError> {
+        let topics = &self.job.topics;
+        let all: Vec<StorageTopic> = topics.iter().cloned().collect();
+        ensure(&self.cluster, &all).await?;
+        let host = TaskHost::start(&self.cluster, &self.job.worker).await?;
+        let status = &topics.status.name;
+        let (statuses, followed) = Statuses::follow(&self.cluster, status).await?;
+        let status_partitions = self.cluster.topic(status).await?.partition_count();
+        let mut configs = ConfigStore::new(&self.cluster, &topics.config.name);
+        configs.catch_up().await?;
+        // There is one start: nobody has set it before.
+        let _ = self.shares.host.set(host.clone());
+        rest_server::update(&self.shares.shown, |shown| {
+            shown.statuses = statuses;
+            shown.show(configs.snapshot());
+        });
+        Ok(Stores {
+            host,
+            statuses: followed,
+            status_partitions,
+            configs,
+        })
+    }
+}
+
+/// The storage topics, read to their ends.
+struct Stores {
+    host: TaskHost,
+    statuses: embedded::FollowedStatuses,
+    status_partitions: i32,
+    configs: ConfigStore,
+}
+
+/// Makes the storage topics that are missing and refuses those with which no worker starts.
+async fn ensure(cluster: &Cluster, topics: &[StorageTopic]) -> Result<(), WorkerError> {
+    for ensured in storage_topics::ensure(cluster, topics, false).await? {
+        let topic = ensured.topic.name.clone();
+        match ensured.outcome {
+            Outcome::Refused(refusal) => return Err(refused(topic, &refusal)),
+            Outcome::Missing => {
+                return Err(WorkerError::Topic {
+                    topic,
+                    reason: "it is missing and was not made".to_owned(),
+                    hint: "connectctl topics create makes it and says why not.".to_owned(),
+                });
+            }
+            Outcome::Created(judgement) | Outcome::Existed(judgement) => {
+                // With these a JVM worker does not start either.
+                let is_fatal = |fault: &&TopicFault| {
+                    matches!(
+                        fault,
+                        TopicFault::CleanupPolicy { .. } | TopicFault::ConfigPartitions { .. }
+                    )
+                };
+                let fatal = judgement.faults.iter().filter(is_fatal);
+                let fatal: Vec<String> = fatal.map(ToString::to_string).collect();
+                if !fatal.is_empty() {
+                    return Err(WorkerError::Topic {
+                        topic,
+                        reason: fatal.join("; "),
+                        hint: "connectctl topics repair mends what can be mended without harm."
+                            .to_owned(),
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn refused(topic: String, refusal: &Refusal) -> WorkerError {
+    let hint = remedy(refusal.broker(), FOR_WORKERS);
+    WorkerError::Topic {
+        topic,
+        reason: refusal.to_string(),
+        hint: hint.unwrap_or_else(|| refusal.hint()),
+    }
+}
+
+/// Returns the client by which this worker reaches the others.
+fn http(worker: &Properties) -> Result<reqwest::Client, WorkerError> {
+    let has_tls = |key: &String| key.starts_with("ssl.") || key.starts_with("listeners.https.");
+    let tls = if worker.keys().any(has_tls) {
+        (*rest_tls::of_worker(worker)?).clone()
+    } else {
+        connect_rest::system_tls(false).map_err(WorkerError::Http)?
+    };
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent("kafka-connect")
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .map_err(|error| WorkerError::Http(error.to_string()))
+}
+
+/// Listens, and returns the address by which others reach the worker, which is its name.
+async fn listen(settings: &Settings) -> Result<(Vec<TcpListener>, String), WorkerError> {
+    let mut listeners = Vec::new();
+    let mut first = None;
+    for (host, port) in &settings.listening.bind {
+        let listener = TcpListener::bind((host.trim_matches(['[', ']']), *port)).await;
+        let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (address, listener) = bound.map_err(|source| WorkerError::Listen {
+            address: format!("{host}:{port}"),
+            source,
+        })?;
+        first.get_or_insert(address);
+        listeners.push(listener);
+    }
+    let Some(first) = first else {
+        let source = std::io::Error::other("no listener");
+        let address = String::new();
+        return Err(WorkerError::Listen { address, source });
+    };
+    let worker_id = settings.listening.address(first).await;
+    Ok((listeners, worker_id))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
