@@ -54,4 +54,5 @@ mod oracle_settings;
 mod peer_properties;
 mod script_worker;
 mod sim_cluster;
+mod sim_herders;
 mod support;

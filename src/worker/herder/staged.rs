@@ -47,11 +47,9 @@ impl Staged {
         for change in changes {
             match change {
                 ConfigChange::Connector { connector } => {
-                    if known.connectors.contains_key(&connector) {
-                        self.configs.insert(connector);
-                    } else {
-                        self.needs_round = true;
-                    }
+                    self.needs_round |= !known.connectors.contains_key(&connector);
+                    // One that was deleted and made again in between is new, and its owner has the old one.
+                    self.configs.insert(connector);
                 }
                 ConfigChange::Removed { connector } => {
                     if known.connectors.contains_key(&connector) {
@@ -130,7 +128,7 @@ impl Herder {
         for connector in targets {
             self.set_target(now, &connector, actions);
         }
-        self.stop_tasks(|name, _| tasks.contains(name), actions);
+        self.stop_unconfigured(&tasks, actions);
         self.staged.renewed.extend(tasks);
     }
 

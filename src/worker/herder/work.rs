@@ -1,6 +1,7 @@
 //! What this worker owns: its connectors and tasks as they are started, paused, stopped and started again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::model::connector_config::TargetState;
 use crate::model::storage_records::ConnectorState;
@@ -67,7 +68,8 @@ impl Herder {
     }
 
     fn start_task(&mut self, connector: &str, task: i32, actions: &mut Vec<Action>) {
-        if let Some(state) = self.config.connectors.get(connector) {
+        let state = self.config.connectors.get(connector);
+        if let Some(state) = state.filter(|state| is_configured(state, task)) {
             let key = (connector.to_owned(), task);
             self.work.tasks.insert(key, TaskRun::Live);
             actions.push(Action::StartTask {
@@ -129,6 +131,12 @@ impl Herder {
             Some(Instance::Failed) if target != TargetState::Stopped => {}
             // The answer to the start is told the target.
             None | Some(Instance::Starting) => {}
+            // It may have been stopped meanwhile, which took its tasks.
+            Some(Instance::Started) if target == TargetState::Started => {
+                self.reconfigure_at(connector, now);
+            }
+            // It starts as it did the first time, and may fail: it may have failed before it was stopped.
+            Some(_) if target == TargetState::Started => self.start_connector(connector, actions),
             Some(_) => self.enter_target(now, connector, actions),
         }
     }
@@ -215,6 +223,27 @@ impl Herder {
         }
     }
 
+    /// Stops what is not configured any more, and tasks of these connectors.
+    ///
+    /// The leader will revoke it; but one that dies before it does is followed by one that never knew of it.
+    pub(super) fn stop_unconfigured(
+        &mut self,
+        renewed: &BTreeSet<String>,
+        actions: &mut Vec<Action>,
+    ) {
+        let config = Arc::clone(&self.config);
+        let owned = self.work.connectors.keys();
+        let gone = owned.filter(|name| !config.connectors.contains_key(*name));
+        for connector in gone.cloned().collect::<Vec<_>>() {
+            self.stop_connector(&connector, actions);
+        }
+        let is_there = |name: &str, task| {
+            let state = config.connectors.get(name);
+            state.is_some_and(|state| is_configured(state, task)) && !renewed.contains(name)
+        };
+        self.stop_tasks(|name, task| !is_there(name, task), actions);
+    }
+
     /// Stops connectors and tasks that are owned and starts them again when they have ended.
     pub(super) fn restart(&mut self, work: &Work, is_asked_for: bool, actions: &mut Vec<Action>) {
         for connector in work.connectors() {
@@ -295,6 +324,10 @@ impl Herder {
             generation: self.generation(),
         }));
     }
+}
+
+fn is_configured(state: &ConnectorState, task: i32) -> bool {
+    (0..state.task_count.unwrap_or(0)).contains(&task)
 }
 
 /// Returns whether every task of the last commit is there.
