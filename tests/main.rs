@@ -45,6 +45,7 @@ mod live_topics_acl;
 mod live_topics_cluster;
 mod oracle_assignor;
 mod oracle_config_topic;
+mod oracle_connect;
 mod oracle_group;
 mod oracle_keys;
 mod oracle_offsets;

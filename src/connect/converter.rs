@@ -6,11 +6,14 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 use thiserror::Error;
 
+use super::json::JsonConverter;
+use super::number_converter::NumberConverter;
 use super::schema::{Schema, Type};
 use super::settings::Settings;
 use super::string_converter::StringConverter;
 use super::throwable::Throwable;
 use super::value::{SchemaAndValue, Value};
+use super::{header, number_converter};
 
 /// Why there is no such converter.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -22,6 +25,17 @@ pub enum ConverterError {
         /// As it was given.
         class: String,
     },
+    /// In the words of `ConfigException`.
+    #[error("Invalid value {value} for configuration {key}: {why}")]
+    Invalid {
+        /// Without the prefix of the converter.
+        key: &'static str,
+        value: String,
+        why: String,
+    },
+    /// `schema.content` is no schema.
+    #[error(transparent)]
+    Thrown(#[from] Throwable),
     #[error(
         "{key}: the native engine does not know the encoding {encoding}, only UTF-8, ISO-8859-1 and US-ASCII"
     )]
@@ -37,19 +51,27 @@ pub enum ConverterError {
 pub enum Converter {
     String(StringConverter),
     ByteArray,
+    Boolean,
+    Number(NumberConverter),
+    Json(Box<JsonConverter>),
 }
 
 /// A converter of headers (`org.apache.kafka.connect.storage.HeaderConverter`).
 #[derive(Debug)]
 pub enum HeaderConverter {
+    /// `SimpleHeaderConverter`.
+    Simple,
     Converter(Converter),
 }
 
-/// What makes a class known: its full name, and whether it converts headers alone.
+/// The classes that are known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     String,
     ByteArray,
+    Boolean,
+    Number(NumberConverter),
+    Json,
 }
 
 /// Returns the configured converter of keys or of values of a class, given by full name or by an alias.
@@ -67,6 +89,9 @@ pub fn converter(
     match Class::named(class)? {
         Class::String => StringConverter::new(settings, is_key).map(Converter::String),
         Class::ByteArray => Ok(Converter::ByteArray),
+        Class::Boolean => Ok(Converter::Boolean),
+        Class::Number(number) => Ok(Converter::Number(number)),
+        Class::Json => JsonConverter::new(settings).map(|json| Converter::Json(Box::new(json))),
     }
 }
 
@@ -80,22 +105,49 @@ pub fn header_converter(
     class: &str,
     settings: &IndexMap<String, String>,
 ) -> Result<HeaderConverter, ConverterError> {
+    const STORAGE: &str = "org.apache.kafka.connect.storage.";
+    let simple = class.strip_prefix(STORAGE).unwrap_or(class);
+    if simple == "SimpleHeaderConverter" || class == "Simple" {
+        return Ok(HeaderConverter::Simple);
+    }
     converter(class, settings, false).map(HeaderConverter::Converter)
 }
 
 impl Class {
     /// As a worker finds it: by full name, simple name, or simple name without `Converter`.
     fn named(name: &str) -> Result<Self, ConverterError> {
-        const ALL: [(Class, &str, &str); 2] = [
+        const STORAGE: &str = "org.apache.kafka.connect.storage.";
+        const CONVERTERS: &str = "org.apache.kafka.connect.converters.";
+        const JSON: &str = "org.apache.kafka.connect.json.";
+        const ALL: [(Class, &str, &str); 9] = [
+            (Class::String, STORAGE, "StringConverter"),
+            (Class::Json, JSON, "JsonConverter"),
+            (Class::ByteArray, CONVERTERS, "ByteArrayConverter"),
+            (Class::Boolean, CONVERTERS, "BooleanConverter"),
             (
-                Class::String,
-                "org.apache.kafka.connect.storage.",
-                "StringConverter",
+                Class::Number(NumberConverter::Short),
+                CONVERTERS,
+                "ShortConverter",
             ),
             (
-                Class::ByteArray,
-                "org.apache.kafka.connect.converters.",
-                "ByteArrayConverter",
+                Class::Number(NumberConverter::Integer),
+                CONVERTERS,
+                "IntegerConverter",
+            ),
+            (
+                Class::Number(NumberConverter::Long),
+                CONVERTERS,
+                "LongConverter",
+            ),
+            (
+                Class::Number(NumberConverter::Float),
+                CONVERTERS,
+                "FloatConverter",
+            ),
+            (
+                Class::Number(NumberConverter::Double),
+                CONVERTERS,
+                "DoubleConverter",
             ),
         ];
         let trimmed = name.trim_matches(|character| character <= ' ');
@@ -127,6 +179,9 @@ impl Converter {
         match self {
             Self::String(converter) => Ok(converter.serialize(value)),
             Self::ByteArray => bytes_of(schema, value),
+            Self::Boolean => number_converter::serialize_boolean(schema, value),
+            Self::Number(converter) => converter.serialize(value),
+            Self::Json(converter) => converter.serialize(schema, value),
         }
     }
 
@@ -145,6 +200,9 @@ impl Converter {
                 Schema::optional(Type::Bytes),
                 bytes.map_or(Value::Null, |bytes| Value::Bytes(bytes.clone())),
             )),
+            Self::Boolean => number_converter::deserialize_boolean(bytes),
+            Self::Number(converter) => converter.deserialize(bytes),
+            Self::Json(converter) => converter.deserialize(bytes),
         }
     }
 }
@@ -162,6 +220,7 @@ impl HeaderConverter {
         value: &'v Value,
     ) -> Result<Option<Cow<'v, [u8]>>, Throwable> {
         match self {
+            Self::Simple => Ok(header::serialize(value)),
             Self::Converter(converter) => converter.from_connect_data(topic, schema, value),
         }
     }
@@ -177,6 +236,7 @@ impl HeaderConverter {
         bytes: Option<&Bytes>,
     ) -> Result<SchemaAndValue, Throwable> {
         match self {
+            Self::Simple => Ok(header::deserialize(bytes)),
             Self::Converter(converter) => converter.to_connect_data(topic, bytes),
         }
     }

@@ -93,6 +93,10 @@ impl Decimal {
         let digits = self.unscaled.magnitude().bits() / 3 + 1;
         i64::try_from(digits).is_ok_and(|digits| digits < i64::from(self.scale))
     }
+
+    pub(super) fn is_zero(&self) -> bool {
+        self.unscaled.sign() == Sign::NoSign
+    }
 }
 
 /// Returns the lowest 64 bits of a number's two's complement (`BigInteger.longValue`).

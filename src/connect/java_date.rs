@@ -70,9 +70,45 @@ impl Moment {
     }
 }
 
+/// Returns the days from 1970 to a date, whose month and day may lie outside of the year and the month.
+pub(super) fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = year + (month - 1).div_euclid(12);
+    let month = (month - 1).rem_euclid(12) + 1;
+    let (gregorian, julian) = (
+        gregorian_days(year, month, day),
+        julian_days(year, month, day),
+    );
+    // Dates that the change left out count on from the Julian calendar.
+    if year >= 1582 && gregorian >= CUTOVER {
+        gregorian
+    } else {
+        julian
+    }
+}
+
 /// Days before a month of a year that begins in March.
 fn days_before_month(month_from_march: i64) -> i64 {
     (153 * month_from_march + 2) / 5
+}
+
+fn from_march(year: i64, month: i64) -> (i64, i64) {
+    match month {
+        1 | 2 => (year - 1, month + 9),
+        _ => (year, month - 3),
+    }
+}
+
+fn gregorian_days(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = from_march(year, month);
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_era = of_era * 365 + of_era / 4 - of_era / 100 + days_before_month(month) + day - 1;
+    era * 146_097 + day_of_era - 719_468
+}
+
+fn julian_days(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = from_march(year, month);
+    let (era, of_era) = (year.div_euclid(4), year.rem_euclid(4));
+    era * 1461 + of_era * 365 + days_before_month(month) + day - 1 - 719_470
 }
 
 fn gregorian_date(days: i64) -> (i64, i64, i64) {
@@ -103,7 +139,19 @@ fn to_january(year: i64, day_of_year: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn the_calendar_changes_in_1582() {
+        assert_eq!(days(1582, 10, 15), CUTOVER);
+        assert_eq!(days(1582, 10, 4), CUTOVER - 1);
+        assert_eq!(days(1582, 10, 5), CUTOVER);
+        assert_eq!(days(1970, 1, 1), 0);
+        assert_eq!(days(2019, 14, 1), days(2020, 2, 1));
+        assert_eq!(days(1, 1, 1), -719_164);
+    }
 
     #[test]
     fn instants_are_printed_as_java_prints_them() {
@@ -113,5 +161,13 @@ mod tests {
             Moment::of(1_700_000_000_123).to_java(),
             "Tue Nov 14 22:13:20 UTC 2023"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn days_go_there_and_back(day in -1_000_000..10_000_000i64) {
+            let moment = Moment::of(day * DAY);
+            prop_assert_eq!(days(moment.year, moment.month, moment.day), day);
+        }
     }
 }

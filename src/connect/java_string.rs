@@ -68,7 +68,7 @@ fn separate(index: usize, separator: &[u8], to: &mut Vec<u8>) {
 }
 
 /// Returns what `toString()` of a value without values inside returns.
-fn printed(scalar: &Value) -> String {
+pub(super) fn printed(scalar: &Value) -> String {
     let mut text = String::new();
     let done = match scalar {
         Value::Null => write!(text, "null"),

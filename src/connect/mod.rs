@@ -10,9 +10,13 @@
 
 pub mod converter;
 pub mod decimal;
+mod header;
 mod java_date;
 mod java_float;
+mod java_map;
 mod java_string;
+mod json;
+mod number_converter;
 pub mod record;
 pub mod schema;
 mod settings;
@@ -23,8 +27,11 @@ pub mod value;
 
 pub use converter::{Converter, ConverterError, HeaderConverter, converter, header_converter};
 pub use decimal::Decimal;
+pub use json::JsonConverter;
+pub use number_converter::NumberConverter;
 pub use record::{Header, SinkRecord, SourceOffset, SourceRecord, TimestampType};
 pub use schema::{ConnectSchema, Field, Schema, SchemaBuilder, Type};
+pub use string_converter::StringConverter;
 pub use text::Text;
 pub use throwable::Throwable;
 pub use value::{SchemaAndValue, Struct, Value};

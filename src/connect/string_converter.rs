@@ -108,8 +108,8 @@ impl Charset {
             _ => char::REPLACEMENT_CHARACTER,
         };
         match self {
-            Self::Utf8 => Text::decode_utf8(bytes.clone()),
-            _ if bytes.is_ascii() => Text::decode_utf8(bytes.clone()),
+            Self::Utf8 => Text::decode_utf8(bytes),
+            _ if bytes.is_ascii() => Text::decode_utf8(bytes),
             Self::Iso88591 => Text::from(bytes.iter().copied().map(char::from).collect::<String>()),
             Self::UsAscii => Text::from(bytes.iter().map(of_ascii).collect::<String>()),
         }

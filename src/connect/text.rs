@@ -24,15 +24,17 @@ impl Text {
         }
     }
 
+    /// Returns valid UTF-8 as it is, without a copy.
+    pub fn from_utf8(bytes: Bytes) -> Option<Self> {
+        std::str::from_utf8(&bytes).is_ok().then_some(Self {
+            bytes,
+            lone_surrogates: false,
+        })
+    }
+
     /// Decodes UTF-8 as `new String(bytes, UTF_8)` does; valid UTF-8 is not copied.
-    pub fn decode_utf8(bytes: Bytes) -> Self {
-        if std::str::from_utf8(&bytes).is_ok() {
-            return Self {
-                bytes,
-                lone_surrogates: false,
-            };
-        }
-        Self::from(with_replacements(&bytes))
+    pub fn decode_utf8(bytes: &Bytes) -> Self {
+        Self::from_utf8(bytes.clone()).unwrap_or_else(|| Self::from(with_replacements(bytes)))
     }
 
     /// Joins UTF-16 units, halves of pairs included.
@@ -234,7 +236,7 @@ mod tests {
     use super::*;
 
     fn decoded(bytes: &'static [u8]) -> String {
-        Text::decode_utf8(Bytes::from_static(bytes)).to_string()
+        Text::decode_utf8(&Bytes::from_static(bytes)).to_string()
     }
 
     #[test]
@@ -273,7 +275,7 @@ mod tests {
         #[test]
         fn a_string_is_its_own_utf8(text: String) {
             prop_assert_eq!(Text::from(text.as_str()).to_string(), text.as_str());
-            let decoded = Text::decode_utf8(Bytes::from(text.clone()));
+            let decoded = Text::decode_utf8(&Bytes::from(text.clone()));
             prop_assert_eq!(decoded, Text::from(text));
         }
     }

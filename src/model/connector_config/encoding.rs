@@ -6,7 +6,7 @@ use std::borrow::Cow;
 ///
 /// # Errors
 /// What Jackson's `CharConversionException` says: Connect gives up.
-pub(super) fn utf8(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+pub fn utf8(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     match *bytes {
         [0xef, 0xbb, 0xbf, _, ..] => Ok(Cow::Borrowed(&bytes[3..])),
         [0, 0, 0xfe, 0xff, ..] => utf32(bytes, 4, u32::from_be_bytes),

@@ -13,6 +13,7 @@ use indexmap::IndexMap;
 use super::properties::{Document, Properties};
 use json::{Json, Members, Stop};
 
+pub use encoding::utf8 as jackson_utf8;
 pub use error::{ConnectorConfigError, JsonProblem, Refusal};
 
 /// The state a connector is asked to be in (`org.apache.kafka.connect.runtime.TargetState`).
