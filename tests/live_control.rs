@@ -9,11 +9,12 @@ use connectctl::model::storage_records::ConfigState;
 use kafka_protocol::messages::ApiKey;
 use serde_json::Value;
 
-use crate::support::connect::{Distributed, Worker};
+use crate::live_kafka::connect;
+use crate::support::connect::{Distributed, Standalone, Worker};
 use crate::support::moving::Moving;
 use crate::support::proxy::{Hold, Proxy};
 use crate::support::run::Run;
-use crate::support::{java, kafka, ports, require_kafka, rest, wait};
+use crate::support::{java, kafka, maven, ports, require_kafka, rest, wait};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const CONTROL: [&str; 4] = ["--source-stopped", "--yes", "--verify", "control"];
@@ -257,15 +258,65 @@ fn a_worker_that_comes_before_the_join_or_in_the_middle_of_registration_is_left_
         "{}",
         ran.stdout
     );
-    let _stored = expect_stopped(&moving);
+    // The write that was held came to the broker or did not; if it did, the connectors are there and at rest.
+    let stored = expect_stopped(&moving);
+    assert!(stored == 0 || stored == 2, "{stored} connectors");
+    for connector in ["control-company-source", "control-company-sink"] {
+        if stored == 2 {
+            expect_status(&worker, connector, "STOPPED");
+        }
+    }
+    assert_eq!(names(&worker).as_array().map(Vec::len), Some(stored));
+    let said = |name| promise(&moving, name)["verdict"].clone();
+    assert_eq!(said("connectors stored as STOPPED"), "broken");
+    assert_eq!(said("offsets found as a worker finds them"), "kept");
+    assert_eq!(said("final states stored"), "not-performed");
     worker.stop();
 
-    // Before the final states, when the group has been left: the worker sees STOPPED, and then what it is to run.
+    // When all have gone, the same command goes on.
     let run = Run::start(&moving.world, &arguments);
     _ = run.end().success();
     let worker = start_past_the_proxy(&moving, &proxy);
     worker.wait_running("control-company-source");
     moving.expect_lines();
+}
+
+#[test]
+fn an_old_worker_that_is_started_again_meanwhile_leaves_every_connector_stopped() {
+    require_kafka!();
+    let proxy = Proxy::start(&kafka::shared().bootstrap());
+    let moving = Moving::run("control-again", &proxy.bootstrap());
+    proxy.hold_at(ApiKey::JoinGroup, 1, Hold::Request);
+    let words = [&CONTROL[..], &SHORT_SESSION].concat();
+    let mut run = Run::start(&moving.world, &moving.arguments(&words));
+    run.until_held(&proxy);
+    // No line is left to move: nothing is committed, and still its sink is at work.
+    let worker = fs::read_to_string(&moving.deployment.worker).expect("it was written");
+    let worker = worker.replace(&proxy.bootstrap(), &kafka::shared().bootstrap());
+    let worker = moving.world.file("past-the-proxy.properties", &worker);
+    let mut old = Standalone::start_on(maven::KAFKA, &worker, &moving.deployment.connectors);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let cluster = runtime.block_on(connect(&kafka::shared().bootstrap()));
+    let group = "connect-control-again-sink".to_owned();
+    wait::expect("the old sink is in its group", PATIENCE, || {
+        let described = runtime.block_on(cluster.describe_groups(std::slice::from_ref(&group)));
+        let described = described.expect("an answer")[&group].clone();
+        !described
+            .expect("the group may be described")
+            .members
+            .is_empty()
+    });
+    proxy.release();
+    let ran = run.end().code(4);
+    let sinks = promise(&moving, "sink groups where they stood");
+    assert_eq!(sinks["verdict"], "broken", "{sinks}\n{}", ran.stdout);
+    assert_eq!(
+        promise(&moving, "final states stored")["verdict"],
+        "not-performed"
+    );
+    assert_eq!(expect_stopped(&moving), 2);
+    old.stop();
+    _ = moving.migrate(&words).success();
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! Committed offsets of the sinks' groups against where they stood.
+//! The sinks' groups against how they were: nobody in them, and the committed offsets where they stood.
 
 use std::collections::BTreeMap;
 
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::groups::GroupMember;
 
 /// Committed offsets of a group, by topic and partition.
 pub type Positions = BTreeMap<(String, i32), i64>;
@@ -11,7 +12,9 @@ pub type Positions = BTreeMap<(String, i32), i64>;
 /// Groups whose offsets are asked for at the same time.
 const AT_ONCE: usize = 16;
 
-/// Asks where the groups stand and returns every difference, in order, as a sentence fragment.
+/// Asks where the groups stand and who is in them, and returns every difference, in order, as a sentence fragment.
+///
+/// A member is one even before it commits: a worker commits once in a flush interval, and delivers all the while.
 pub async fn moved(
     cluster: &Cluster,
     stood: &BTreeMap<String, Positions>,
@@ -33,7 +36,30 @@ pub async fn moved(
             wrong.extend(differences(&group, &stood[&group], &committed?));
         }
     }
+    wrong.extend(members(cluster, stood).await?);
     wrong.sort();
+    Ok(wrong)
+}
+
+async fn members(
+    cluster: &Cluster,
+    stood: &BTreeMap<String, Positions>,
+) -> Result<Vec<String>, KafkaError> {
+    let groups: Vec<_> = stood.keys().cloned().collect();
+    let mut wrong = Vec::new();
+    for (group, described) in cluster.describe_groups(&groups).await? {
+        let members: Vec<_> = described?
+            .members
+            .iter()
+            .map(GroupMember::to_string)
+            .collect();
+        if !members.is_empty() {
+            wrong.push(format!(
+                "somebody consumes in {group}: {}",
+                members.join(", ")
+            ));
+        }
+    }
     Ok(wrong)
 }
 

@@ -46,6 +46,11 @@ pub(super) async fn run(
 fn job(plan: &Plan, target: Target<'_>) -> Job {
     let topic = |role| plan.topic(role).wanted.name.clone();
     let moving = || plan.connectors.iter().filter(|c| !c.already_moved);
+    let replaced = moving().filter(|c| c.registration == Registration::Update);
+    let stored = |c: &ConnectorPlan| {
+        let stored = target.observed.stored_connectors.get(&c.name)?;
+        Some((c.name.clone(), stored.config.clone()))
+    };
     Job {
         worker: plan.worker.clone(),
         group: plan.group_id.clone(),
@@ -57,6 +62,7 @@ fn job(plan: &Plan, target: Target<'_>) -> Job {
         cluster_id: target.observed.cluster_id.clone(),
         connectors: moving().filter_map(connector).collect(),
         positions: plan.positions.clone(),
+        replaced: replaced.filter_map(stored).collect(),
         sink_groups: groups::expected(plan, target, |_| true),
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use tokio::sync::Mutex;
 
 use super::Job;
@@ -18,7 +19,7 @@ use crate::model::rest::is_addressable;
 use crate::model::storage_records::{ConfigState, ConnectorState};
 use crate::plan::is_same_config;
 use crate::plan::offset_check::differences;
-use crate::worker::control::{Check, Connector, Finding};
+use crate::worker::control::{Check, Connector, Finding, Registration};
 
 /// Connectors that are asked for one by one over REST; of the others the list tells.
 const ASKED_SINGLY: usize = 20;
@@ -93,6 +94,9 @@ impl Checks {
             )));
         }
         let configs = self.config.lock().await.catch_up().await?;
+        if let Finding::Bad(changed) = self.unchanged().await {
+            return Ok(Finding::Bad(changed));
+        }
         let mut offsets = OffsetStore::open(&self.cluster, &topics.offset).await?;
         let positions = offsets.catch_up().await?;
         *self.offsets.lock().await = Some(offsets);
@@ -102,6 +106,22 @@ impl Checks {
         Ok(Finding::Good(format!(
             "{configs} config, {positions} offset and {states} status records read; writing is allowed"
         )))
+    }
+
+    /// Whether the config topic still has what the plan was made for.
+    async fn unchanged(&self) -> Finding {
+        let config = self.config.lock().await;
+        let changed = self.job.connectors.iter().filter(|connector| {
+            let found = self.job.replaced.get(&connector.name);
+            !is_as_planned(connector, found, config.state())
+        });
+        let changed = changed.map(|connector| {
+            format!(
+                "{} has been changed in the config topic since the plan was made",
+                connector.name
+            )
+        });
+        judged(changed, || "as planned".to_owned())
     }
 
     /// Reads the config topic on and compares every connector with what it should be.
@@ -227,6 +247,25 @@ fn difference(connector: &Connector, target: TargetState, state: &ConfigState) -
     (stored.target != target).then(|| format!("{name} is {:?}", stored.target))
 }
 
+/// Says whether a connector of the topic is as it was when the plan was made, or as the plan makes it.
+///
+/// `found` is the configuration that is to be replaced.
+fn is_as_planned(
+    connector: &Connector,
+    found: Option<&IndexMap<String, Option<String>>>,
+    state: &ConfigState,
+) -> bool {
+    let is_done = difference(connector, TargetState::Stopped, state).is_none();
+    let stored = state.connectors.get(&connector.name);
+    match connector.registration {
+        Registration::Create => stored.is_none_or(|stored| is_done && !stored.has_run),
+        Registration::Present => is_done,
+        Registration::Update => {
+            is_done || stored.map(|stored| &stored.properties.settings) == found
+        }
+    }
+}
+
 /// A setting that is not a string keeps a connector from starting.
 fn is_startable(stored: &ConnectorState) -> bool {
     stored.properties.not_strings.is_empty()
@@ -248,5 +287,74 @@ fn counted(number: usize, what: &str) -> String {
         format!("1 {what}")
     } else {
         format!("{number} {what}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::storage_records::{connector_record, target_state_record};
+
+    /// The config topic after a connector `a` was stored with this setting and these states.
+    fn stored(setting: &str, states: &[TargetState]) -> ConfigState {
+        let mut state = ConfigState::new();
+        let states = states.iter().map(|to| target_state_record("a", *to));
+        let config = connector_record("a", &settings(setting));
+        for (offset, (key, value)) in (0..).zip(std::iter::once(config).chain(states)) {
+            let applied = state.apply(offset, Some(&key), Some(&value));
+            applied.expect("a record");
+        }
+        state
+    }
+
+    fn settings(setting: &str) -> IndexMap<String, String> {
+        [("name", "a"), ("file", setting)]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into()
+    }
+
+    #[test]
+    fn only_what_was_planned_for_is_written_over() {
+        const STOPPED: &[TargetState] = &[TargetState::Stopped];
+        let found = settings("old").into_iter();
+        let found: IndexMap<_, _> = found.map(|(key, value)| (key, Some(value))).collect();
+        let is_right = |registration, state: &ConfigState| {
+            let connector = Connector {
+                name: "a".to_owned(),
+                config: settings("new"),
+                registration,
+                final_state: TargetState::Started,
+            };
+            let found = (registration == Registration::Update).then_some(&found);
+            is_as_planned(&connector, found, state)
+        };
+        let absent = ConfigState::new();
+        assert!(is_right(Registration::Create, &absent));
+        assert!(!is_right(Registration::Update, &absent));
+        assert!(!is_right(Registration::Present, &absent));
+        for registration in [
+            Registration::Create,
+            Registration::Update,
+            Registration::Present,
+        ] {
+            assert!(
+                !is_right(registration, &stored("others", STOPPED)),
+                "{registration:?}"
+            );
+            assert!(!is_right(
+                registration,
+                &stored("new", &[TargetState::Started])
+            ));
+        }
+        assert!(is_right(Registration::Present, &stored("new", STOPPED)));
+        assert!(is_right(
+            Registration::Update,
+            &stored("old", &[TargetState::Started])
+        ));
+        let was_started = [TargetState::Started, TargetState::Stopped];
+        assert!(!is_right(
+            Registration::Create,
+            &stored("new", &was_started)
+        ));
     }
 }

@@ -10,12 +10,13 @@ pub(in crate::io) mod rest_server;
 pub(in crate::io) mod settings;
 mod stores;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use indexmap::IndexMap;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::io::kafka::cluster::Cluster;
@@ -30,7 +31,7 @@ use crate::plan;
 use crate::protocol::errors;
 use crate::worker::Millis;
 use crate::worker::control::{
-    Action, Check, Connector, Control, Event, Record, Report, WriteFailure,
+    Action, Check, Connector, Control, Event, Finding, Record, Report, WriteFailure,
 };
 use crate::worker::member::{self, Company, Member, MemberError};
 use checks::Checks;
@@ -43,6 +44,9 @@ pub(in crate::io) use stores::{
 
 /// What the worker calls itself: its dead self is told from living workers by it.
 pub const CLIENT_ID: &str = "connectctl-control";
+
+/// What is said of work that ended in a panic.
+const CRASHED: &str = "connectctl itself failed here; -vv tells more, please report it";
 
 /// Pause after a write that failed.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -66,6 +70,8 @@ pub struct Job {
     pub connectors: Vec<Connector>,
     /// Every offset that a worker must find.
     pub positions: Vec<plan::SeedRecord>,
+    /// Configurations that are replaced, as they were when that was decided.
+    pub replaced: BTreeMap<String, IndexMap<String, Option<String>>>,
     /// Committed offsets of the sinks' groups, as they must be.
     pub sink_groups: BTreeMap<String, BTreeMap<(String, i32), i64>>,
 }
@@ -143,6 +149,8 @@ pub async fn control(
         group: job.group.clone(),
         checks: Checks::new(&cluster, Arc::new(job), Arc::new(rest)),
         work: JoinSet::new(),
+        failed: HashMap::new(),
+        fenced: None,
         events: VecDeque::from([Event::Start]),
         written: 0,
         started,
@@ -163,6 +171,10 @@ struct Run<W> {
     patience: Duration,
     checks: Checks,
     work: JoinSet<Event>,
+    /// What to tell when a piece of work ends without an event.
+    failed: HashMap<Id, Event>,
+    /// The write that stands on the group's generation.
+    fenced: Option<AbortHandle>,
     events: VecDeque<Event>,
     written: usize,
     started: Instant,
@@ -175,6 +187,12 @@ impl<W: FnMut(Progress)> Run<W> {
         let mut is_interrupted = false;
         loop {
             while let Some(event) = self.events.pop_front() {
+                if let Event::Company { .. } | Event::GroupFailed(_) = event
+                    && let Some(write) = self.fenced.take()
+                {
+                    // What has not been sent stays here.
+                    write.abort();
+                }
                 let now = millis(self.started.elapsed());
                 for action in self.control.step(now, event) {
                     if let Action::Finish(report) = action {
@@ -191,9 +209,10 @@ impl<W: FnMut(Progress)> Run<W> {
                     Some(event) => event,
                     None => continue,
                 },
-                Some(done) = self.work.join_next() => done.unwrap_or_else(|failed| {
-                    Event::GroupFailed(failed.to_string())
-                }),
+                Some(done) = self.work.join_next_with_id() => match self.done(done) {
+                    Some(event) => event,
+                    None => continue,
+                },
                 () = tokio::time::sleep_until(due.unwrap_or(self.started)), if due.is_some() => {
                     Event::Timeout
                 }
@@ -206,15 +225,38 @@ impl<W: FnMut(Progress)> Run<W> {
         }
     }
 
+    /// Returns what came of a piece of work; `None`: it was given up.
+    fn done(&mut self, done: Result<(Id, Event), JoinError>) -> Option<Event> {
+        let failed = match done {
+            Ok((id, event)) => {
+                self.failed.remove(&id);
+                return Some(event);
+            }
+            Err(failed) => failed,
+        };
+        let event = self.failed.remove(&failed.id());
+        event.filter(|_| !failed.is_cancelled())
+    }
+
+    fn spawn(
+        &mut self,
+        failed: Event,
+        work: impl Future<Output = Event> + Send + 'static,
+    ) -> AbortHandle {
+        let handle = self.work.spawn(work);
+        self.failed.insert(handle.id(), failed);
+        handle
+    }
+
     async fn carry_out(&mut self, action: Action) {
         match action {
             Action::LookAtGroup => {
                 let (cluster, group) = (self.cluster.clone(), self.group.clone());
-                self.work.spawn(async move {
+                self.spawn(Event::Group(Err(CRASHED.to_owned())), async move {
                     let found = connect_group(&cluster, &group).await;
-                    let members = found.map(|found| found.map(|group| group.members));
-                    Event::Group(match members {
-                        Ok(members) => Ok(members.unwrap_or_default()),
+                    Event::Group(match found {
+                        Ok(Some(group)) => Ok(group.members),
+                        Ok(None) => Err("the coordinator does not tell who is in it".to_owned()),
                         Err(error) => Err(error.to_string()),
                     })
                 });
@@ -222,7 +264,8 @@ impl<W: FnMut(Progress)> Run<W> {
             Action::Check(check) => {
                 (self.watcher)(Progress::Checking(check));
                 let checks = self.checks.clone();
-                self.work.spawn(async move {
+                let finding = Finding::Bad(CRASHED.to_owned());
+                self.spawn(Event::Checked { check, finding }, async move {
                     let finding = checks.check(check).await;
                     Event::Checked { check, finding }
                 });
@@ -273,7 +316,12 @@ impl<W: FnMut(Progress)> Run<W> {
         let until = until.map(|until| self.started + Duration::from_millis(until));
         let longest = Instant::now() + self.patience;
         let deadline = until.map_or(longest, |until| until.min(longest));
-        self.work.spawn(async move {
+        let is_fenced = until.is_some();
+        let failed = Event::WriteFailed {
+            why: WriteFailure::Lasting,
+            reason: CRASHED.to_owned(),
+        };
+        let write = self.spawn(failed, async move {
             let records: Vec<_> = records.into_iter().map(outgoing).collect();
             match writer.write_by(&records, deadline).await {
                 Ok(_) => Event::Written,
@@ -286,6 +334,7 @@ impl<W: FnMut(Progress)> Run<W> {
                 }
             }
         });
+        self.fenced = is_fenced.then_some(write);
     }
 }
 

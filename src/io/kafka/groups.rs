@@ -61,6 +61,13 @@ pub struct GroupMember {
     pub assignment: Bytes,
 }
 
+/// As people know it: `consumer-7 at /10.0.0.7`.
+impl std::fmt::Display for GroupMember {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {}", self.client_id, self.client_host)
+    }
+}
+
 impl GroupDescription {
     /// Returns what a broker says of a group that does not exist.
     pub(super) fn dead() -> Self {

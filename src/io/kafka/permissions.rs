@@ -20,6 +20,9 @@ const WRITE: i32 = 1 << 4;
 /// The last version in which the permissions on a group that does not exist are told: later it is an error (KIP-1043).
 const TELLS_OF_NO_GROUP: i16 = 5;
 
+/// What stands there when a broker does not tell.
+const UNTOLD: i32 = i32::MIN;
+
 /// What the principal may do with a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicPermissions {
@@ -69,6 +72,10 @@ impl Cluster {
                 Err(BrokerError::new("Metadata", resource, topic.error_code))
             } else {
                 let allowed = topic.topic_authorized_operations;
+                if exists && allowed == UNTOLD {
+                    let reason = format!("Metadata was answered without what topic {name} allows");
+                    return Err(KafkaError::protocol(connection.address(), reason));
+                }
                 Ok(TopicPermissions {
                     exists,
                     read: allowed & READ != 0,

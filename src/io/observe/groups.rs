@@ -131,11 +131,7 @@ async fn sink_groups(
 }
 
 fn member_names(group: &crate::io::kafka::groups::GroupDescription) -> Vec<String> {
-    let mut names: Vec<_> = group
-        .members
-        .iter()
-        .map(|member| format!("{} at {}", member.client_id, member.client_host))
-        .collect();
+    let mut names: Vec<_> = group.members.iter().map(ToString::to_string).collect();
     names.sort();
     names
 }

@@ -202,6 +202,8 @@ pub struct Control {
     registered: bool,
     open: BTreeSet<Check>,
     interrupted: bool,
+    /// Why the final states may not all be written.
+    unwritten: Option<String>,
 }
 
 impl Control {
@@ -219,6 +221,7 @@ impl Control {
             registered: false,
             open: BTreeSet::new(),
             interrupted: false,
+            unwritten: None,
         }
     }
 
@@ -271,6 +274,7 @@ impl Control {
                 self.state_failed(now, &reason, why)
             }
             (State::ReadingStates, Event::Checked { check, finding }) => {
+                let finding = self.as_found(finding);
                 self.ledger.settle(now, Subject::of(check), finding);
                 self.finish()
             }
@@ -364,7 +368,10 @@ impl Control {
                 "the coordinator took {took} ms to answer a heartbeat, too long to write in a session of {} ms",
                 self.job.session
             ),
-            None => format!("no answer within {} ms", self.job.patience),
+            None => format!(
+                "the group's coordinator gave no answer within {} ms",
+                self.job.patience
+            ),
         }
     }
 
@@ -476,17 +483,31 @@ impl Control {
         if self.writing.is_some() {
             return self.write(None);
         }
-        self.state = State::ReadingStates;
-        vec![Action::Check(Check::States)]
+        self.read_states()
     }
 
     fn state_failed(&mut self, now: Millis, reason: &str, why: WriteFailure) -> Vec<Action> {
         if self.tries_again(now, why) {
             return self.next_state();
         }
-        let finding = Finding::Bad(format!("not written: {reason}"));
-        self.ledger.settle(now, Subject::States, finding);
-        self.finish()
+        // Some may be in the topic: those of earlier batches, and this one when only its answer was lost.
+        self.unwritten = Some(reason.to_owned());
+        self.read_states()
+    }
+
+    fn read_states(&mut self) -> Vec<Action> {
+        self.state = State::ReadingStates;
+        vec![Action::Check(Check::States)]
+    }
+
+    /// What the topic has is what counts, whatever was answered.
+    fn as_found(&mut self, finding: Finding) -> Finding {
+        match (self.unwritten.take(), finding) {
+            (Some(reason), Finding::Bad(found)) => Finding::Bad(format!(
+                "not all were written: {reason}; all but these have theirs: {found}"
+            )),
+            (_, finding) => finding,
+        }
     }
 
     fn company(&mut self, now: Millis, others: &[String], left: Result<(), String>) -> Vec<Action> {

@@ -1,5 +1,6 @@
 //! Scripts: `> what happened`, and below it what the run wants done.
 
+mod ending;
 mod group;
 
 use indexmap::IndexMap;
