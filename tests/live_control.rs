@@ -17,7 +17,7 @@ use crate::support::run::Run;
 use crate::support::{java, kafka, maven, ports, require_kafka, rest, wait};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const CONTROL: [&str; 4] = ["--source-stopped", "--yes", "--verify", "control"];
+pub(crate) const CONTROL: [&str; 4] = ["--source-stopped", "--yes", "--verify", "control"];
 
 /// Sessions that end soon: a member that was killed is gone after this.
 const SHORT_SESSION: [&str; 4] = [
@@ -29,7 +29,7 @@ const SHORT_SESSION: [&str; 4] = [
 
 /// Returns what the report says of a promise.
 #[track_caller]
-fn promise(moving: &Moving, name: &str) -> Value {
+pub(crate) fn promise(moving: &Moving, name: &str) -> Value {
     let report = moving.report();
     let promises = report["promises"].as_array().expect("promises");
     let found = promises.iter().find(|promise| promise["promise"] == name);
@@ -39,7 +39,7 @@ fn promise(moving: &Moving, name: &str) -> Value {
 }
 
 /// Returns the records of the config topic as Kafka's own consumer reads them: keys and values.
-fn config_records(moving: &Moving) -> Vec<(String, String)> {
+pub(crate) fn config_records(moving: &Moving) -> Vec<(String, String)> {
     let topic = format!("_{}.config", moving.name.replace('-', "_"));
     let text =
         |bytes: Option<Vec<u8>>| String::from_utf8(bytes.unwrap_or_default()).expect("UTF-8");
@@ -51,7 +51,7 @@ fn config_records(moving: &Moving) -> Vec<(String, String)> {
 
 /// Panics unless every stored connector is STOPPED and has never been anything else; returns how many there are.
 #[track_caller]
-fn expect_stopped(moving: &Moving) -> usize {
+pub(crate) fn expect_stopped(moving: &Moving) -> usize {
     let mut state = ConfigState::new();
     for (offset, (key, value)) in (0..).zip(config_records(moving)) {
         // A JVM worker's session key is no news to us.
@@ -66,7 +66,7 @@ fn expect_stopped(moving: &Moving) -> usize {
 
 /// Writes the generated worker file as a worker that does not go through the proxy needs it, and starts that worker.
 #[track_caller]
-fn start_past_the_proxy(moving: &Moving, proxy: &Proxy) -> Worker {
+pub(crate) fn start_past_the_proxy(moving: &Moving, proxy: &Proxy) -> Worker {
     let generated = moving.out().join("distributed.properties");
     let text = fs::read_to_string(generated).expect("it was generated");
     let real = text

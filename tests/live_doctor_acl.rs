@@ -13,7 +13,7 @@ use crate::support::{java, require_kafka, wait};
 const SPREAD: Duration = Duration::from_secs(20);
 
 /// How somebody logs in over SASL_SSL; the prefix is that of a client.
-fn login(prefix: &str, user: &str, password: &str) -> String {
+pub(crate) fn login(prefix: &str, user: &str, password: &str) -> String {
     let jaas = format!(
         "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"{user}\" password=\"{password}\";"
     );

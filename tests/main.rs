@@ -18,6 +18,8 @@ mod live_capture;
 mod live_config_topic;
 mod live_consumer_group;
 mod live_control;
+mod live_control_interrupted;
+mod live_control_login;
 mod live_cutover;
 mod live_doctor;
 mod live_doctor_acl;

@@ -28,7 +28,13 @@ impl Moving {
     /// Runs a source and a sink on a standalone worker until twenty lines went through, and stops it in good order.
     #[track_caller]
     pub fn run(name: &str, bootstrap: &str) -> Self {
-        let mut moving = Self::written(name, bootstrap, 1);
+        Self::run_with(name, bootstrap, &[])
+    }
+
+    /// As [`Moving::run`], with further worker settings.
+    #[track_caller]
+    pub fn run_with(name: &str, bootstrap: &str, settings: &[(&str, &str)]) -> Self {
+        let mut moving = Self::written_with(name, bootstrap, 1, settings);
         let mut worker = moving.start_standalone();
         worker.stop();
         moving
@@ -36,8 +42,17 @@ impl Moving {
 
     /// Writes a deployment of so many sources and one sink, without running it.
     pub fn written(name: &str, bootstrap: &str, sources: usize) -> Self {
+        Self::written_with(name, bootstrap, sources, &[])
+    }
+
+    fn written_with(
+        name: &str,
+        bootstrap: &str,
+        sources: usize,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let world = World::new();
-        let mut deployment = Deployment::new(&world.path("standalone"), bootstrap);
+        let mut deployment = Deployment::with(&world.path("standalone"), bootstrap, settings);
         let topic = format!("{name}-lines");
         let inputs: Vec<_> = (0..sources)
             .map(|n| world.path(format!("in-{n}.txt")))

@@ -59,13 +59,29 @@ impl Run {
         assert_eq!(self.end().code, 128 + 9);
     }
 
-    /// Ctrl-C.
+    /// Ctrl-C, and the end.
     pub fn interrupt(self) -> Ran {
+        self.press_ctrl_c();
+        self.end()
+    }
+
+    /// Ctrl-C.
+    pub fn press_ctrl_c(&self) {
         let sent = Command::new("sh")
             .args(["-c", &format!("kill -INT {}", self.child.id())])
             .status();
         assert!(sent.expect("sh starts").success());
-        self.end()
+    }
+
+    /// Waits until this stands on stderr.
+    #[track_caller]
+    pub fn until_said(&self, text: &str) {
+        let mut stderr = String::new();
+        let said = wait::until(Duration::from_secs(60), || {
+            stderr = fs::read_to_string(&self.stderr).unwrap_or_default();
+            stderr.contains(text)
+        });
+        assert!(said, "it did not say {text:?}:\n{stderr}");
     }
 
     /// Waits for the end.

@@ -1,0 +1,85 @@
+//! Ctrl-C while the embedded worker is in the group: it leaves, nothing runs, and the next run goes on.
+
+use connectctl::io::kafka::groups::GroupDescription;
+use kafka_protocol::messages::ApiKey;
+
+use crate::live_control::{CONTROL, config_records, expect_stopped, promise, start_past_the_proxy};
+use crate::live_kafka::connect;
+use crate::support::moving::Moving;
+use crate::support::proxy::{Hold, Proxy};
+use crate::support::run::Run;
+use crate::support::world::Ran;
+use crate::support::{kafka, require_kafka};
+
+/// The group as its coordinator has it at this moment.
+fn group(id: &str) -> GroupDescription {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let cluster = connect(&kafka::shared().bootstrap()).await;
+        let mut described = cluster
+            .describe_groups(&[id.to_owned()])
+            .await
+            .expect("the broker serves");
+        described
+            .remove(id)
+            .expect("it was asked for")
+            .expect("the broker tells")
+    })
+}
+
+/// Types Ctrl-C when the run is held at this write, and lets everything through once it was heard.
+fn interrupted_at(moving: &Moving, proxy: &Proxy, nth: usize, hold: Hold) -> Ran {
+    let arguments = moving.arguments(&[&CONTROL[..], &["-v"]].concat());
+    proxy.hold_at(ApiKey::Produce, nth, hold);
+    let mut run = Run::start(&moving.world, &arguments);
+    run.until_held(proxy);
+    run.press_ctrl_c();
+    run.until_said("the embedded worker leaves the group");
+    proxy.release();
+    run.end()
+}
+
+#[test]
+fn ctrl_c_leaves_the_group_and_every_connector_stopped_or_absent() {
+    require_kafka!();
+    let proxy = Proxy::start(&kafka::shared().bootstrap());
+    let mut moving = Moving::run("control-ctrl-c", &proxy.bootstrap());
+    moving.append(10);
+    // The first write of all seeds the offset.
+    for (nth, hold, stored, when) in [
+        (2, Hold::Request, 0, "before the target states"),
+        (1, Hold::Response, 0, "after the target states"),
+        (2, Hold::Response, 2, "after the connectors"),
+    ] {
+        let ran = interrupted_at(&moving, &proxy, nth, hold).code(130);
+        // The member has said goodbye: nobody waits for its session to end.
+        let group = group("control-ctrl-c");
+        assert_eq!((group.members.len(), &*group.state), (0, "Empty"), "{when}");
+        assert_eq!(expect_stopped(&moving), stored, "{when}");
+        let said =
+            "the embedded worker has left its group; every connector that it stored is STOPPED";
+        assert!(ran.stderr.contains(said), "{when}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("run the same command again"),
+            "{when}: {}",
+            ran.stderr
+        );
+        assert_eq!(moving.report()["outcome"], "interrupted", "{when}");
+    }
+    let ran = moving.migrate(&CONTROL).success();
+    assert!(
+        ran.stdout.contains("final states stored: kept"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(promise(&moving, "group joined and left")["verdict"], "kept");
+    let written = config_records(&moving).len();
+    let worker = start_past_the_proxy(&moving, &proxy);
+    worker.wait_running("control-ctrl-c-source");
+    worker.wait_running("control-ctrl-c-sink");
+    moving.expect_lines();
+    assert!(
+        config_records(&moving).len() > written,
+        "the worker wrote its tasks"
+    );
+}
