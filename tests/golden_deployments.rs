@@ -10,7 +10,7 @@ use connectctl::model::properties::{Document, Properties};
 use connectctl::plan::findings::{CATALOGUE, Listing, table};
 use connectctl::plan::{
     Broker, Choices, ConnectGroup, Connector, DamagedOffsets, Deployment, Elsewhere, Observed,
-    ObservedTopic, OffsetsFile, OffsetsInput, Origin, OwnOffsets, PartitionPosition, Plan, Rename,
+    ObservedTopic, OffsetsFile, OffsetsInput, OwnOffsets, PartitionPosition, Plan, Rename,
     ReplicationFactor, RunningConnector, RunningWorker, SinkGroup, StoredConnector, StoredOffset,
     StoredOffsets, TopicRefusal, Verification, WorkerFile, make, render,
 };
@@ -216,7 +216,7 @@ fn connector(path: &Path) -> Connector {
                 Form::Properties
             },
         },
-        origin: Origin::File(PathBuf::from(path.file_name().expect("a file"))),
+        path: PathBuf::from(path.file_name().expect("a file")),
         sha256: None,
     }
 }
@@ -293,7 +293,6 @@ fn choices(case: &Case) -> Choices {
         source_stopped: case.source_stopped,
         offline: case.offline,
         initial_state: TargetState::Started,
-        offsets_named: false,
         register_on: case.register_on.clone(),
         verify: if case.control {
             Verification::Control

@@ -364,6 +364,10 @@ async fn offsets_of_an_empty_group_are_committed_read_and_deleted() {
         "{outcomes:?}"
     );
     assert_eq!(cluster.committed_offsets(group).await.unwrap(), offsets);
+    let both = [group.to_owned(), "kafka-no-such-group".to_owned()];
+    let found = cluster.committed_offsets_of(&both).await.unwrap();
+    assert_eq!(found[group].as_ref().unwrap(), &offsets);
+    assert!(found["kafka-no-such-group"].as_ref().unwrap().is_empty());
 
     let listing = cluster.list_groups().await.unwrap();
     assert!(listing.unanswered.is_empty());

@@ -247,4 +247,9 @@ fn a_connector_with_an_offset_topic_of_its_own_moves_only_when_its_positions_sta
     let now = format!(r#"{{"position":{}}}"#, length_of(30));
     assert_eq!(found("own-topic-offsets"), STANDARD.encode(now));
     assert_eq!(found("own-topic-empty"), "-");
+    // What no worker understands is told without -v, and once, however often the topic is read.
+    java::produce(&bootstrap, "_own_topic.config", 0, b"what", Some(b"{}"));
+    let again = moving.migrate(&["--yes"]);
+    let told = again.stderr.matches(r#"is ignored: key "what""#).count();
+    assert_eq!(told, 1, "{again:#?}");
 }

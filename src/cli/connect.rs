@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use super::args::Connection;
 use super::error::{CliError, Kind};
 use crate::io::connect_rest::{RestError, RestErrorKind};
-use crate::io::files::{self, FileError, LARGEST_CONFIG};
+use crate::io::files::{self, FileError, InputFile, LARGEST_CONFIG};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::settings::{ClientSettings, SettingsError};
@@ -16,6 +16,14 @@ use crate::io::offset_store::OffsetStoreError;
 use crate::io::providers;
 use crate::model::properties::{Document, Properties};
 use crate::model::worker_config::{StorageTopics, WorkerConfigError};
+
+/// Parses a worker file, or client settings, that was read.
+pub(super) fn document(file: &InputFile) -> Result<Document, CliError> {
+    Document::parse(&file.bytes).map_err(|e| {
+        CliError::new(Kind::Failed, anyhow!("{}:{e}", file.path.display()))
+            .hint("a worker would not start with this file either")
+    })
+}
 
 /// A properties file as Java reads it: a worker's, or client settings.
 #[derive(Debug)]
@@ -37,13 +45,10 @@ impl PropertiesFile {
             return Err(CliError::new(Kind::Failed, error)
                 .hint("give the file that the worker is started with"));
         }
-        let document = Document::parse(&file.bytes).map_err(|e| {
-            CliError::new(Kind::Failed, anyhow!("{}:{e}", file.path.display()))
-                .hint("a worker would not start with this file either")
-        })?;
+        let properties = document(&file)?.to_map();
         Ok(Self {
             path: file.path,
-            properties: document.to_map(),
+            properties,
         })
     }
 

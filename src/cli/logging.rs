@@ -1,4 +1,4 @@
-//! `-v`: what is done, as log lines on stderr.
+//! Log lines on stderr: what an operator must see, and with `-v` what is done.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
@@ -6,15 +6,20 @@ use tracing_subscriber::fmt::format::{DefaultFields, Format};
 
 use super::run::LogFormat;
 
-/// Starts logging: nothing without `-v`, our own steps with one, our own protocol with two, other crates with three.
+/// Starts logging: warnings without `-v`, our own steps with one, our own protocol with two, other crates with three.
 pub(super) fn start(verbose: u8) {
     let filter = match verbose {
-        0 => return,
+        0 => "connectctl=warn",
         1 => "connectctl=info",
         2 => "connectctl=debug",
         _ => "debug",
     };
-    let started = builder(filter).try_init();
+    let lines = builder(filter);
+    let started = if verbose == 0 {
+        lines.without_time().with_target(false).try_init()
+    } else {
+        lines.try_init()
+    };
     // A second start in one process keeps the first one's settings.
     drop(started);
 }

@@ -6,6 +6,7 @@ pub mod consent;
 pub mod doctor;
 pub mod embedded;
 pub mod files;
+mod ignored;
 pub mod interrupt;
 pub mod kafka;
 pub mod native;

@@ -5,12 +5,7 @@ use std::collections::BTreeMap;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::groups::GroupMember;
-
-/// Committed offsets of a group, by topic and partition.
-pub type Positions = BTreeMap<(String, i32), i64>;
-
-/// Groups whose offsets are asked for at the same time.
-const AT_ONCE: usize = 16;
+pub use crate::io::kafka::groups::Positions;
 
 /// Asks where the groups stand and who is in them, and returns every difference, in order, as a sentence fragment.
 ///
@@ -19,22 +14,11 @@ pub async fn moved(
     cluster: &Cluster,
     stood: &BTreeMap<String, Positions>,
 ) -> Result<Vec<String>, KafkaError> {
-    let groups: Vec<_> = stood.keys().collect();
+    let groups: Vec<_> = stood.keys().cloned().collect();
+    let now = cluster.committed_offsets_of(&groups).await?;
     let mut wrong = Vec::new();
-    for some in groups.chunks(AT_ONCE) {
-        let mut asking = tokio::task::JoinSet::new();
-        for group in some {
-            let (cluster, group) = (cluster.clone(), (*group).clone());
-            asking.spawn(async move {
-                let committed = cluster.committed_offsets(&group).await;
-                (group, committed)
-            });
-        }
-        while let Some(asked) = asking.join_next().await {
-            let (group, committed) =
-                asked.map_err(|failed| KafkaError::protocol("the cluster", failed))?;
-            wrong.extend(differences(&group, &stood[&group], &committed?));
-        }
+    for (group, committed) in now {
+        wrong.extend(differences(&group, &stood[&group], &committed?));
     }
     wrong.extend(members(cluster, stood).await?);
     wrong.sort();

@@ -107,7 +107,7 @@ fn shown_offsets(
             pairs.collect()
         })),
         Err(error) if error.status() == Some(500) => {
-            tracing::warn!(%error, "no offsets over REST");
+            tracing::info!(%error, "no offsets over REST");
             Ok(None)
         }
         Err(error) => Err(error),

@@ -29,8 +29,6 @@ pub struct Choices {
     /// `--offline`: files only, no cluster.
     pub offline: bool,
     pub initial_state: TargetState,
-    /// `--manifest` was given: the offsets file must then be named with `--offsets`.
-    pub offsets_named: bool,
     /// Connect cluster to register on (`--url`); empty: none.
     pub register_on: Vec<String>,
     pub verify: Verification,

@@ -9,7 +9,7 @@ use crate::model::connector_config::{ConnectorConfig, TargetState};
 use crate::model::properties::Properties;
 use crate::plan::kinds::kind_of;
 use crate::plan::{
-    Choices, ConnectorKind, Deployment, FileChange, FileState, Origin, PlanError, RunningConnector,
+    Choices, ConnectorKind, Deployment, FileChange, FileState, PlanError, RunningConnector,
 };
 
 /// A connector on its way, with what only findings need to know.
@@ -67,10 +67,8 @@ pub(super) fn moving<'a>(
     let mut moving = Vec::with_capacity(deployment.connectors.len());
     for connector in &deployment.connectors {
         let name = connector.config.name.as_str();
-        let (place, file) = match &connector.origin {
-            Origin::File(path) => (path.display().to_string(), Some((path, &connector.config))),
-            Origin::Running(url) => (url.clone(), None),
-        };
+        let place = connector.path.display().to_string();
+        let file = Some((&connector.path, &connector.config));
         if let Some(first) = places.insert(name, place.clone()) {
             return Err(PlanError::DuplicateConnector {
                 name: name.to_owned(),

@@ -32,24 +32,16 @@ impl WorkerFile {
     }
 }
 
-/// One connector to move.
+/// One connector file. The plan adds the connectors that only the running worker knows: made over REST, gone when it stops.
+///
+/// The configuration is the file's; the plan lets the running configuration win and reports the difference (P22).
 #[derive(Debug, Clone)]
 pub struct Connector {
     pub config: ConnectorConfig,
-    pub origin: Origin,
+    /// Absolute.
+    pub path: PathBuf,
     /// Secrets of config providers that the file names stay references; this is the raw configuration.
     pub sha256: Option<String>,
-}
-
-/// Where a connector's configuration came from.
-///
-/// A file's configuration is given as the file says; the plan lets the running configuration win and reports the
-/// difference (P22).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    File(PathBuf),
-    /// Only in the memory of the running worker: made over REST.
-    Running(String),
 }
 
 /// The offsets of the standalone worker.

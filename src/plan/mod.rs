@@ -39,7 +39,7 @@ mod worker_file;
 pub use choices::{Choices, Rename, ReplicationFactor, Verification};
 pub use connectors::consumer_group;
 pub use deployment::{
-    Connector, DamagedOffsets, Deployment, OffsetsFile, OffsetsInput, Origin, RunningConnector,
+    Connector, DamagedOffsets, Deployment, OffsetsFile, OffsetsInput, RunningConnector,
     RunningWorker, WorkerFile,
 };
 pub use desired::make;

@@ -172,7 +172,6 @@ impl Migrate {
                 State::Paused => TargetState::Paused,
                 State::Stopped => TargetState::Stopped,
             },
-            offsets_named: false,
             register_on: self.rest.url.clone(),
             verify: match self.verify {
                 Verify::None => Verification::None,

@@ -1,6 +1,5 @@
 //! Reading the standalone deployment: files with their hashes, and the running worker when it is asked for.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -8,15 +7,14 @@ use anyhow::anyhow;
 use serde::Serialize;
 
 use super::args::Migrate;
-use crate::cli::connect::{file_failed, rest_failed};
+use crate::cli::connect::{document, file_failed, rest_failed};
 use crate::cli::error::{CliError, Kind};
 use crate::io::files::{self, InputFile};
 use crate::io::{offset_store, standalone};
 use crate::model::connector_config::{self, ConnectorConfig};
 use crate::model::properties::{Document, Properties};
 use crate::plan::{
-    Connector, DamagedOffsets, Deployment, OffsetsFile, OffsetsInput, Origin, RunningWorker,
-    WorkerFile,
+    Connector, DamagedOffsets, Deployment, OffsetsFile, OffsetsInput, RunningWorker, WorkerFile,
 };
 
 /// Names the offsets file in a standalone worker file.
@@ -60,7 +58,6 @@ pub(super) async fn read(args: &Migrate, timeout: Duration) -> Result<Inputs, Cl
         connectors.push(connector(&file)?);
     }
     let running = running(args, &document.to_map(), timeout).await?;
-    connectors.extend(only_running(running.as_ref(), &connectors));
     let offsets = offsets(args, &document, &mut files)?;
     let worker = WorkerFile {
         path: worker_file.path,
@@ -85,10 +82,7 @@ fn worker(path: &Path) -> Result<(InputFile, Document), CliError> {
             .hint("give the file that connect-standalone is started with"));
     }
     refuse_binary(&file, "worker")?;
-    let document = Document::parse(&file.bytes).map_err(|e| {
-        CliError::new(Kind::Failed, anyhow!("{}:{e}", file.path.display()))
-            .hint("a worker would not start with this file either")
-    })?;
+    let document = document(&file)?;
     Ok((file, document))
 }
 
@@ -106,7 +100,7 @@ pub(in crate::cli) fn connector(file: &InputFile) -> Result<Connector, CliError>
     })?;
     Ok(Connector {
         config,
-        origin: Origin::File(file.path.clone()),
+        path: file.path.clone(),
         sha256: Some(file.sha256.clone()),
     })
 }
@@ -201,33 +195,6 @@ async fn running(
         });
     }
     Ok(found)
-}
-
-/// Returns the connectors that only the running worker knows: made over REST, gone when it stops.
-fn only_running(running: Option<&RunningWorker>, known: &[Connector]) -> Vec<Connector> {
-    let Some(running) = running else {
-        return Vec::new();
-    };
-    let known: HashSet<_> = known.iter().map(|c| c.config.name.trim()).collect();
-    running
-        .connectors
-        .iter()
-        .filter(|c| !known.contains(c.name.trim()))
-        .map(|c| Connector {
-            config: ConnectorConfig {
-                name: c.name.clone(),
-                config: c
-                    .config
-                    .iter()
-                    .map(|(key, value)| (key.clone(), Some(value.clone())))
-                    .collect(),
-                initial_state: None,
-                form: connector_config::Form::NamedJson,
-            },
-            origin: Origin::Running(running.url.clone()),
-            sha256: None,
-        })
-        .collect()
 }
 
 fn read_file(role: Role, file: &InputFile) -> ReadFile {

@@ -1,5 +1,6 @@
 //! The three storage topics as a worker reads them: to the end, on from there, and folded.
 
+use crate::io::ignored;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::log::{Follower, Isolation, LogReader, Record};
@@ -7,7 +8,7 @@ use crate::io::kafka::offsets::OffsetSpec;
 use crate::model::storage_records::{ConfigChange, ConfigState, Status, StatusRecord};
 use crate::plan::StoredOffsets;
 use crate::plan::offset_fold::OffsetFold;
-use crate::worker::config_log::ConfigLog;
+use crate::worker::config_log::{ConfigLog, IgnoredRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -51,8 +52,8 @@ impl ConfigStore {
         let configs = &mut self.configs;
         let read = self.log.read_to_end(|_, record| {
             let (key, value) = (record.key.as_deref(), record.value.as_deref());
-            if let Err(ignored) = configs.read(record.offset, key, value) {
-                tracing::warn!("{ignored}");
+            if let Err(record) = configs.read(record.offset, key, value) {
+                tell(&record);
             }
         });
         Ok(read.await?.records())
@@ -74,7 +75,7 @@ impl FollowedConfigs {
             let (key, value) = (record.key.as_deref(), record.value.as_deref());
             match configs.read(record.offset, key, value) {
                 Ok(change) => changes.push(change),
-                Err(ignored) => tracing::warn!("{ignored}"),
+                Err(record) => tell(&record),
             }
         });
         read.await?;
@@ -94,6 +95,11 @@ impl FollowedConfigs {
     pub(in crate::io) fn resume(&mut self) {
         self.log.resume();
     }
+}
+
+fn tell(record: &IgnoredRecord) {
+    let why = format!("key {:?}: {}", record.key, record.reason);
+    ignored::tell(&record.topic, record.partition, record.offset, &why);
 }
 
 /// The offset topic.
@@ -122,13 +128,7 @@ impl OffsetStore {
         let (fold, topic) = (&mut self.fold, &self.topic);
         let read = self.log.read_to_end(|partition, record| {
             if record.key.is_none() {
-                let offset = record.offset;
-                tracing::warn!(
-                    topic,
-                    partition,
-                    offset,
-                    "a record without a key is ignored"
-                );
+                ignored::tell(topic, partition, record.offset, &"it has no key");
             }
             let (key, value) = (record.key, record.value);
             fold.record(partition, record.offset, record.timestamp, key, value);
@@ -258,8 +258,7 @@ fn parsed(topic: &str, partition: i32, record: &Record) -> Option<StatusRecord> 
     match StatusRecord::parse(key, record.value.as_deref()) {
         Ok(status) => Some(status),
         Err(reason) => {
-            let offset = record.offset;
-            tracing::warn!(topic, partition, offset, %reason, "a record of the status topic is ignored");
+            ignored::tell(topic, partition, record.offset, &reason);
             None
         }
     }

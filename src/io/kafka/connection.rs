@@ -144,6 +144,8 @@ impl Connection {
                 reason: None,
             }),
             Ok(Ok(frame)) => {
+                let took = started.elapsed();
+                tracing::debug!(request = %name, version, address = %self.address, ?took, "answered");
                 let (_, mut body) = opened::<R>(&self.address, frame?, version)?;
                 decoded(&self.address, &mut body, version)
             }

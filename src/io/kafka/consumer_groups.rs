@@ -10,7 +10,7 @@ use crate::io::kafka::acl::Resource;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::connection::Connection;
 use crate::io::kafka::error::{BrokerError, KafkaError};
-use crate::io::kafka::groups::{GroupDescription, GroupMember, group_id};
+use crate::io::kafka::groups::{AT_ONCE, GroupDescription, GroupMember, group_id};
 use crate::io::kafka::retry::Items;
 use crate::protocol::errors;
 
@@ -45,12 +45,14 @@ impl Cluster {
                 }
                 continue;
             }
-            let request = ConsumerGroupDescribeRequest::default()
-                .with_group_ids(groups.into_iter().map(group_id).collect());
-            let response = connection.call(&request, i16::MAX, deadline).await?;
-            for group in response.groups {
-                let id = group.group_id.to_string();
-                items.settle(&id, described(&group));
+            for groups in groups.chunks(AT_ONCE) {
+                let request = ConsumerGroupDescribeRequest::default()
+                    .with_group_ids(groups.iter().cloned().map(group_id).collect());
+                let response = connection.call(&request, i16::MAX, deadline).await?;
+                for group in response.groups {
+                    let id = group.group_id.to_string();
+                    items.settle(&id, described(&group));
+                }
             }
         }
         Ok(())

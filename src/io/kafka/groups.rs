@@ -86,6 +86,15 @@ const DEAD: &str = "Dead";
 /// Topic and partition.
 pub type TopicPartition = (String, i32);
 
+/// Committed offsets of a group.
+pub type Positions = BTreeMap<TopicPartition, i64>;
+
+/// From this version of OffsetFetch on (KIP-709) one request may ask for many groups.
+const MANY_GROUPS: i16 = 8;
+
+/// Groups that one request asks for: neither it nor its answer grows with the deployment.
+pub(super) const AT_ONCE: usize = 500;
+
 impl Cluster {
     /// Lists the groups of all brokers.
     pub async fn list_groups(&self) -> Result<GroupListing, KafkaError> {
@@ -180,62 +189,58 @@ impl Cluster {
     ) -> Result<(), KafkaError> {
         for (coordinator, groups) in self.coordinators(items, deadline).await? {
             let connection = coordinator.connect(self, deadline).await?;
-            let request = DescribeGroupsRequest::default()
-                .with_groups(groups.into_iter().map(group_id).collect());
-            let response = connection.call(&request, i16::MAX, deadline).await?;
-            for group in response.groups {
-                let id = group.group_id.to_string();
-                items.settle(&id, described_group(group));
+            for groups in groups.chunks(AT_ONCE) {
+                let request = DescribeGroupsRequest::default()
+                    .with_groups(groups.iter().cloned().map(group_id).collect());
+                let response = connection.call(&request, i16::MAX, deadline).await?;
+                for group in response.groups {
+                    let id = group.group_id.to_string();
+                    items.settle(&id, described_group(group));
+                }
             }
         }
         Ok(())
     }
 
     /// Reads the committed offsets of a group; partitions without one are left out, an unknown group has none.
-    pub async fn committed_offsets(
+    pub async fn committed_offsets(&self, group: &str) -> Result<Positions, KafkaError> {
+        let mut found = self.committed_offsets_of(&[group.to_owned()]).await?;
+        Ok(found.remove(group).transpose()?.unwrap_or_default())
+    }
+
+    /// Reads the committed offsets of many groups, many in one request where the broker allows it.
+    pub async fn committed_offsets_of(
         &self,
-        group: &str,
-    ) -> Result<BTreeMap<TopicPartition, i64>, KafkaError> {
+        groups: &[String],
+    ) -> Result<BTreeMap<String, Result<Positions, BrokerError>>, KafkaError> {
+        let mut items = Items::of(groups);
         let mut retry = self.retry();
         loop {
-            match self.committed_once(group, retry.deadline()).await {
-                Ok(offsets) => return Ok(offsets),
-                Err(error) => retry.pause_if_transient(error).await?,
+            let round = self.committed_round(&mut items, retry.deadline()).await;
+            if !items.again(round, &mut retry).await? {
+                return Ok(items.finish());
             }
         }
     }
 
-    async fn committed_once(
+    async fn committed_round(
         &self,
-        group: &str,
+        items: &mut Items<Positions>,
         deadline: Instant,
-    ) -> Result<BTreeMap<TopicPartition, i64>, KafkaError> {
-        let connection = self.coordinator(group, deadline).await?;
-        let version = connection.version::<OffsetFetchRequest>(i16::MAX)?;
-        // From version 8 on (KIP-709) one request may ask for many groups.
-        let request = if version >= 8 {
-            let asked = OffsetFetchRequestGroup::default()
-                .with_group_id(group_id(group.to_owned()))
-                .with_topics(None);
-            OffsetFetchRequest::default().with_groups(vec![asked])
-        } else {
-            OffsetFetchRequest::default()
-                .with_group_id(group_id(group.to_owned()))
-                .with_topics(None)
-        };
-        let response = connection.request(&request, version, deadline).await?;
-        let failed = |code| BrokerError::new("OffsetFetch", Resource::group(group), code);
-        let mut offsets = BTreeMap::new();
-        for (topic, partition, offset, code) in committed(response, failed)? {
-            if code != errors::NONE {
-                let resource = Resource::committed(group, &topic, partition);
-                return Err(BrokerError::new("OffsetFetch", resource, code).into());
-            }
-            if offset >= 0 {
-                offsets.insert((topic, partition), offset);
+    ) -> Result<(), KafkaError> {
+        for (coordinator, groups) in self.coordinators(items, deadline).await? {
+            let connection = coordinator.connect(self, deadline).await?;
+            let version = connection.version::<OffsetFetchRequest>(i16::MAX)?;
+            let at_once = if version >= MANY_GROUPS { AT_ONCE } else { 1 };
+            for groups in groups.chunks(at_once) {
+                let request = committed_request(groups, version);
+                let response = connection.request(&request, version, deadline).await?;
+                for (group, outcome) in committed(response, &groups[0]) {
+                    items.settle(&group, outcome);
+                }
             }
         }
-        Ok(offsets)
+        Ok(())
     }
 
     /// Commits offsets for a group without members; each partition has its own outcome.
@@ -375,35 +380,86 @@ fn described_group(group: DescribedGroup) -> Result<GroupDescription, BrokerErro
     })
 }
 
-type Committed = (String, i32, i64, i16);
+fn committed_request(groups: &[String], version: i16) -> OffsetFetchRequest {
+    if version < MANY_GROUPS {
+        let group = groups.first().cloned().unwrap_or_default();
+        return OffsetFetchRequest::default()
+            .with_group_id(group_id(group))
+            .with_topics(None);
+    }
+    let groups = groups.iter().map(|group| {
+        OffsetFetchRequestGroup::default()
+            .with_group_id(group_id(group.clone()))
+            .with_topics(None)
+    });
+    OffsetFetchRequest::default().with_groups(groups.collect())
+}
 
-/// Reads the answer in either of its two shapes: topic, partition, offset, error code.
+/// Reads the answer in either of its two shapes; the older does not name its group.
 fn committed(
     response: OffsetFetchResponse,
-    failed: impl Fn(i16) -> BrokerError,
-) -> Result<Vec<Committed>, BrokerError> {
-    let mut found = Vec::new();
-    if response.error_code != errors::NONE {
-        return Err(failed(response.error_code));
-    }
+    only: &str,
+) -> Vec<(String, Result<Positions, BrokerError>)> {
+    let mut of_one = Answered::new(only, response.error_code);
+    let is_older = response.groups.is_empty();
     for topic in response.topics {
         for p in topic.partitions {
-            let name = topic.name.to_string();
-            found.push((name, p.partition_index, p.committed_offset, p.error_code));
+            of_one.take(
+                &topic.name,
+                p.partition_index,
+                p.committed_offset,
+                p.error_code,
+            );
         }
     }
+    let mut found = Vec::with_capacity(response.groups.len());
     for group in response.groups {
-        if group.error_code != errors::NONE {
-            return Err(failed(group.error_code));
-        }
+        let mut answered = Answered::new(&group.group_id, group.error_code);
         for topic in group.topics {
             for p in topic.partitions {
-                let name = topic.name.to_string();
-                found.push((name, p.partition_index, p.committed_offset, p.error_code));
+                answered.take(
+                    &topic.name,
+                    p.partition_index,
+                    p.committed_offset,
+                    p.error_code,
+                );
             }
         }
+        found.push((answered.group, answered.outcome));
     }
-    Ok(found)
+    if is_older {
+        found.push((of_one.group, of_one.outcome));
+    }
+    found
+}
+
+/// What a coordinator says of one group.
+struct Answered {
+    group: String,
+    outcome: Result<Positions, BrokerError>,
+}
+
+impl Answered {
+    fn new(group: &str, code: i16) -> Self {
+        let outcome = coded("OffsetFetch", Resource::group(group), code);
+        Self {
+            group: group.to_owned(),
+            outcome: outcome.map(|()| Positions::new()),
+        }
+    }
+
+    /// A partition whose offset cannot be told spoils the group's answer; one without an offset is left out.
+    fn take(&mut self, topic: &str, partition: i32, offset: i64, code: i16) {
+        let Ok(positions) = &mut self.outcome else {
+            return;
+        };
+        let resource = Resource::committed(&self.group, topic, partition);
+        match coded("OffsetFetch", resource, code) {
+            Err(error) => self.outcome = Err(error),
+            Ok(()) if offset >= 0 => _ = positions.insert((topic.to_owned(), partition), offset),
+            Ok(()) => {}
+        }
+    }
 }
 
 pub(super) fn group_id(id: String) -> GroupId {

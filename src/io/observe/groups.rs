@@ -1,13 +1,15 @@
 //! Consumer groups and the Connect group: who is in them and where they stand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::io::embedded::CLIENT_ID;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::groups::{GroupDescription, Positions};
 use crate::io::kafka::offsets::OffsetSpec;
 use crate::plan::{ConnectGroup, Observed, PartitionPosition, Plan, SinkGroup};
 
@@ -18,6 +20,9 @@ const DEFAULT_SESSION_MS: u64 = 10_000;
 const GRACE: Duration = Duration::from_secs(3);
 
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// Topics whose ends are asked for at the same time.
+const AT_ONCE: usize = 16;
 
 pub(super) async fn observe(
     cluster: &Cluster,
@@ -97,40 +102,65 @@ async fn sink_groups(
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let described = cluster.describe_groups(&ids).await?;
-    let mut found = BTreeMap::new();
-    let mut ends = BTreeMap::new();
-    for (id, group) in described {
-        let group = group.map_err(KafkaError::from)?;
-        let committed = cluster.committed_offsets(&id).await?;
+    let mut described = cluster.describe_groups(&ids).await?;
+    let mut groups = Vec::new();
+    let mut read = BTreeSet::new();
+    for (id, committed) in cluster.committed_offsets_of(&ids).await? {
+        let committed = committed?;
+        let Some(group) = described.remove(&id).transpose()? else {
+            continue;
+        };
         if group.state == "Dead" && committed.is_empty() {
             continue;
         }
-        let mut positions = BTreeMap::new();
-        for ((topic, partition), committed) in committed {
-            if topics.contains(&topic) && !ends.contains_key(&topic) {
-                let found = cluster.offsets(&topic, OffsetSpec::Latest).await?;
-                ends.insert(topic.clone(), found);
-            }
-            // A topic that is gone has no end: nothing is left to read.
-            let end = ends
-                .get(&topic)
-                .and_then(|ends: &BTreeMap<i32, i64>| ends.get(&partition))
-                .copied()
-                .unwrap_or(committed);
-            positions.insert((topic, partition), PartitionPosition { committed, end });
-        }
+        read.extend(committed.keys().map(|(topic, _)| topic.clone()));
+        groups.push((id, group, committed));
+    }
+    let existing: HashSet<&String> = topics.iter().collect();
+    read.retain(|topic| existing.contains(topic));
+    let ends = ends(cluster, read).await?;
+    let position = |((topic, partition), committed): ((String, i32), i64)| {
+        // A topic that is gone has no end: nothing is left to read.
+        let end = ends.get(&topic).and_then(|ends| ends.get(&partition));
+        let end = end.copied().unwrap_or(committed);
+        ((topic, partition), PartitionPosition { committed, end })
+    };
+    let sink = |(id, group, committed): (String, GroupDescription, Positions)| {
         let sink = SinkGroup {
             state: group.state.clone(),
             members: member_names(&group),
-            positions,
+            positions: committed.into_iter().map(position).collect(),
         };
-        found.insert(id, sink);
-    }
-    Ok(found)
+        (id, sink)
+    };
+    Ok(groups.into_iter().map(sink).collect())
 }
 
-fn member_names(group: &crate::io::kafka::groups::GroupDescription) -> Vec<String> {
+/// Asks where the partitions of topics end, of a few topics at a time.
+async fn ends(
+    cluster: &Cluster,
+    topics: BTreeSet<String>,
+) -> Result<BTreeMap<String, BTreeMap<i32, i64>>, KafkaError> {
+    let mut topics = topics.into_iter();
+    let mut found = BTreeMap::new();
+    let mut asking = JoinSet::new();
+    loop {
+        for topic in topics.by_ref().take(AT_ONCE - asking.len()) {
+            let cluster = cluster.clone();
+            asking.spawn(async move {
+                let ends = cluster.offsets(&topic, OffsetSpec::Latest).await;
+                ends.map(|ends| (topic, ends))
+            });
+        }
+        let Some(asked) = asking.join_next().await else {
+            return Ok(found);
+        };
+        let asked = asked.map_err(|failed| KafkaError::protocol("the cluster", failed))?;
+        found.extend([asked?]);
+    }
+}
+
+fn member_names(group: &GroupDescription) -> Vec<String> {
     let mut names: Vec<_> = group.members.iter().map(ToString::to_string).collect();
     names.sort();
     names

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::io::embedded::{ConfigStore, Statuses};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
-use crate::io::kafka::log::{self, Isolation};
 use crate::io::offset_store::{read_own, read_topic};
-use crate::model::storage_records::StatusRecord;
 use crate::model::worker_config::StorageRole;
 use crate::plan::{Observed, Plan, StoredConnector};
 use crate::protocol::errors;
-use crate::worker::config_log::ConfigLog;
 
 pub(super) async fn observe(
     cluster: &Cluster,
@@ -64,14 +62,22 @@ pub async fn registered_connectors(
     Ok(found)
 }
 
+/// Counts the tasks whose last status is RUNNING.
 async fn count_tasks(
     cluster: &Cluster,
     status_topic: &str,
     connectors: &mut BTreeMap<String, StoredConnector>,
 ) -> Result<(), KafkaError> {
-    let running = running_tasks(cluster, status_topic).await?;
-    for (name, connector) in connectors {
-        connector.running_tasks = running.get(name).copied().unwrap_or(0);
+    let (statuses, _) = Statuses::read(cluster, status_topic).await?;
+    for connector in connectors.values_mut() {
+        connector.running_tasks = 0;
+    }
+    for ((connector, _), status) in &statuses.tasks {
+        if status.state == "RUNNING"
+            && let Some(connector) = connectors.get_mut(connector)
+        {
+            connector.running_tasks += 1;
+        }
     }
     Ok(())
 }
@@ -80,18 +86,8 @@ async fn connectors(
     cluster: &Cluster,
     topic: &str,
 ) -> Result<BTreeMap<String, StoredConnector>, KafkaError> {
-    let mut configs = ConfigLog::new(topic);
-    log::read_to_end(cluster, topic, Isolation::ReadCommitted, |_, record| {
-        let read = configs.read(
-            record.offset,
-            record.key.as_deref(),
-            record.value.as_deref(),
-        );
-        if let Err(ignored) = read {
-            tracing::warn!("{ignored}");
-        }
-    })
-    .await?;
+    let mut configs = ConfigStore::new(cluster, topic);
+    configs.catch_up().await?;
     let connectors = configs.state().connectors.iter();
     Ok(connectors
         .map(|(name, connector)| {
@@ -105,32 +101,4 @@ async fn connectors(
             (name.clone(), stored)
         })
         .collect())
-}
-
-/// Returns the number of tasks per connector whose last status is RUNNING.
-async fn running_tasks(
-    cluster: &Cluster,
-    topic: &str,
-) -> Result<BTreeMap<String, usize>, KafkaError> {
-    let mut states = BTreeMap::new();
-    log::read_to_end(cluster, topic, Isolation::ReadCommitted, |_, record| {
-        let Some(key) = &record.key else { return };
-        let parsed = StatusRecord::parse(key, record.value.as_deref());
-        if let Ok(StatusRecord::Task {
-            connector,
-            task,
-            status,
-        }) = parsed
-        {
-            states.insert((connector, task), status.map(|status| status.state));
-        }
-    })
-    .await?;
-    let mut running = BTreeMap::new();
-    for ((connector, _), state) in states {
-        if state.as_deref() == Some("RUNNING") {
-            *running.entry(connector).or_insert(0) += 1;
-        }
-    }
-    Ok(running)
 }

@@ -8,8 +8,8 @@ use crate::model::connector_config::{ConnectorConfig, Form, TargetState};
 use crate::model::offset_file::OffsetEntry;
 use crate::model::properties::{Document, Properties};
 use crate::plan::{
-    Broker, Choices, Connector, Deployment, Observed, OffsetsFile, OffsetsInput, Origin, Plan,
-    PlanError, ReplicationFactor, WorkerFile,
+    Broker, Choices, Connector, Deployment, Observed, OffsetsFile, OffsetsInput, Plan, PlanError,
+    ReplicationFactor, WorkerFile,
 };
 
 pub(crate) const WORKER: &str = "bootstrap.servers=kafka:9092\nkey.converter=K\nvalue.converter=V\noffset.storage.file.filename=/tmp/connect.offsets\noffset.flush.interval.ms=10000\n";
@@ -32,7 +32,7 @@ pub(crate) fn deployment(worker: &str, connectors: &[&str]) -> Deployment {
             .enumerate()
             .map(|(n, text)| Connector {
                 config: properties(text),
-                origin: Origin::File(PathBuf::from(format!("connector-{n}.properties"))),
+                path: PathBuf::from(format!("connector-{n}.properties")),
                 sha256: None,
             })
             .collect(),
@@ -89,7 +89,6 @@ pub(crate) fn choices() -> Choices {
         source_stopped: false,
         offline: false,
         initial_state: TargetState::Started,
-        offsets_named: false,
         register_on: Vec::new(),
         verify: crate::plan::Verification::None,
         out: PathBuf::from("distributed"),
