@@ -6,6 +6,7 @@
 )]
 
 mod canonical;
+mod cases;
 mod generate;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use indexmap::IndexMap;
 use crate::support::hex::{hex, unhex};
 use crate::support::random::Random;
 use crate::support::{java, require_kafka};
+use cases::{HEADERS, JUNK, MALFORMED, ODD_ENVELOPES, PIECES};
 
 const ORACLE: &str = include_str!("oracle_connect/ConnectData.java");
 const CLASSES: [&str; 9] = [
@@ -151,10 +153,6 @@ fn described(throwable: &Throwable) -> String {
     let mut text = String::new();
     for throwable in std::iter::successors(Some(throwable), |throwable| throwable.caused_by()) {
         let message = throwable.message().unwrap_or_default();
-        if throwable.class().contains("jackson") || message.contains("jackson") {
-            text.push_str("\tjackson");
-            break;
-        }
         write!(text, "\t{}\t{}", throwable.class(), hex(message.as_bytes()))
             .expect("a String takes everything");
     }
@@ -178,7 +176,12 @@ fn compare(vectors: &[Vector]) {
             _ => count[0] += 1,
         }
         let ours = vector.of_ours();
-        if ours != *theirs {
+        let differ = if vector.is_hard_to_place() {
+            without_cause(&ours) != without_cause(theirs)
+        } else {
+            ours != *theirs
+        };
+        if differ {
             different.push(format!(
                 "{question}\n  java {}\n  ours {}",
                 shown(theirs),
@@ -197,6 +200,29 @@ fn compare(vectors: &[Vector]) {
         vectors.len(),
         different[..different.len().min(25)].join("\n")
     );
+}
+
+impl Vector {
+    /// Where Jackson stumbles over bytes that are not UTF-8 depends on how it came there, and so does half of a pair in a name.
+    fn is_hard_to_place(&self) -> bool {
+        let Given::Bytes(Some(bytes)) = &self.given else {
+            return false;
+        };
+        let odd = |byte: &u8| matches!(byte, 0 | 0xfe | 0xc0 | 0xed);
+        let half = |pair: &[u8]| pair.starts_with(b"\\ud") || pair.starts_with(b"\\uD");
+        self.class == JSON && (bytes.iter().any(odd) || bytes.windows(3).any(half))
+    }
+}
+
+/// An answer without what caused an exception.
+fn without_cause(answer: &str) -> String {
+    let fields: Vec<_> = answer.split('\t').collect();
+    let kept = if fields[0] == "THROWN" {
+        3
+    } else {
+        fields.len()
+    };
+    fields[..kept.min(fields.len())].join("\t")
 }
 
 /// An answer with what is text in it, so that a difference can be read.
@@ -423,6 +449,24 @@ fn json_without_schemas_is_read_as_by_the_jvm() {
     ] {
         vectors.push(read(JSON, &[("schemas.enable", "false")], json.as_bytes()));
     }
+    for json in MALFORMED {
+        vectors.push(read(JSON, &[("schemas.enable", "false")], json.as_bytes()));
+        vectors.push(read(JSON, &[], format!(" [{{\n\"é\": {json}").as_bytes()));
+    }
+    let not_utf8: [&[u8]; 9] = [
+        b"\xff",
+        b"\"\xff\"",
+        b"\"\xc3\"",
+        b"\"\xe2\x82\"",
+        b"[\xff",
+        b"a\xff",
+        b"\"\xed\xa0\x80\"",
+        b"\"\xe2",
+        b"\x80",
+    ];
+    for json in not_utf8 {
+        vectors.push(read(JSON, &[], json));
+    }
     let utf16: Vec<u8> = "{\"a\":\"é\"}"
         .encode_utf16()
         .flat_map(u16::to_be_bytes)
@@ -483,22 +527,6 @@ fn json_with_schemas_is_read_as_by_the_jvm() {
     compare(&vectors);
 }
 
-/// What does not belong where it is put.
-const JUNK: &[&[u8]] = &[
-    b"x",
-    b" ",
-    b",",
-    b"]",
-    b"\"",
-    b"\xfe",
-    b"\x00",
-    b"\\",
-    b"1",
-    b"{",
-    b"\xc0\x80",
-    b"\xed\xa0\x80",
-];
-
 /// Changes a scalar or a word, so that it is still JSON.
 fn damage(random: &mut Random, json: &mut Vec<u8>) {
     const CHANGES: &[(&str, &str)] = &[
@@ -534,48 +562,6 @@ fn damage(random: &mut Random, json: &mut Vec<u8>) {
         *json = text.replacen(from, to, 1).into_bytes();
     }
 }
-
-/// Schemas and payloads that Java treats in ways of its own.
-#[rustfmt::skip]
-const ODD_ENVELOPES: &[(&str, &str)] = &[
-    ("null", "{\"b\":1,\"a\":2}"), ("1", "1"), ("{}", "1"), ("{\"type\":1}", "1"), ("{\"type\":\"x\"}", "1"),
-    ("{\"type\":\"int8\"}", "300"), ("{\"type\":\"int8\"}", "\"5\""), ("{\"type\":\"int16\"}", "1e30"), ("{\"type\":\"int32\"}", "2.9"),
-    ("{\"type\":\"int64\"}", "1e19"), ("{\"type\":\"int64\"}", "[1]"), ("{\"type\":\"float\"}", "1e39"), ("{\"type\":\"double\"}", "\"NaN\""),
-    ("{\"type\":\"boolean\"}", "1"), ("{\"type\":\"string\"}", "1"), ("{\"type\":\"string\"}", "null"), ("{\"type\":\"bytes\"}", "1"),
-    ("{\"type\":\"bytes\"}", "\"AQ==AQI=\""), ("{\"type\":\"bytes\"}", "\"AQ\""), ("{\"type\":\"bytes\"}", "\" AQID \""),
-    ("{\"type\":\"array\"}", "[]"), ("{\"type\":\"array\",\"items\":null}", "[]"), ("{\"type\":\"array\",\"items\":{\"type\":\"int8\"}}", "{\"a\":1,\"b\":2}"),
-    ("{\"type\":\"array\",\"items\":{\"type\":\"int8\"}}", "5"), ("{\"type\":\"array\",\"items\":{\"type\":\"int8\"}}", "[null]"),
-    ("{\"type\":\"map\"}", "{}"), ("{\"type\":\"map\",\"keys\":{\"type\":\"string\"}}", "{}"), ("{\"type\":\"map\",\"keys\":null,\"values\":null}", "{}"),
-    ("{\"type\":\"map\",\"keys\":{\"type\":\"string\"},\"values\":null}", "{}"),
-    ("{\"type\":\"map\",\"keys\":{\"type\":\"string\"},\"values\":{\"type\":\"int8\"}}", "[]"),
-    ("{\"type\":\"map\",\"keys\":{\"type\":\"int8\"},\"values\":{\"type\":\"int8\"}}", "{}"),
-    ("{\"type\":\"map\",\"keys\":{\"type\":\"int8\"},\"values\":{\"type\":\"int8\"}}", "[1]"),
-    ("{\"type\":\"map\",\"keys\":{\"type\":\"int8\"},\"values\":{\"type\":\"int8\"}}", "[[1]]"),
-    ("{\"type\":\"map\",\"keys\":{\"type\":\"int8\"},\"values\":{\"type\":\"int8\"}}", "[[17,1],[1,2],[17,3],[-1,4]]"),
-    ("{\"type\":\"map\",\"keys\":{\"type\":\"double\"},\"values\":{\"type\":\"int8\"}}", "[[1.5,1],[-0.0,2],[1e300,3]]"),
-    ("{\"type\":\"map\",\"keys\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"values\":{\"type\":\"int8\"}}", "[[[\"a\"],1],[[\"b\",\"c\"],2],[[],3]]"),
-    ("{\"type\":\"struct\"}", "{}"), ("{\"type\":\"struct\",\"fields\":{}}", "{}"), ("{\"type\":\"struct\",\"fields\":[]}", "[]"),
-    ("{\"type\":\"struct\",\"fields\":[1]}", "{}"), ("{\"type\":\"struct\",\"fields\":[{\"type\":\"int8\"}]}", "{}"),
-    ("{\"type\":\"struct\",\"fields\":[{\"type\":\"int8\",\"field\":\"\"}]}", "{}"), ("{\"type\":\"struct\",\"fields\":[null]}", "{}"),
-    ("{\"type\":\"struct\",\"fields\":[{\"type\":\"int8\",\"field\":\"a\"},{\"type\":\"int8\",\"field\":\"a\"}]}", "{}"),
-    ("{\"type\":\"struct\",\"fields\":[{\"type\":\"string\",\"field\":\"a\"}]}", "{\"a\":1}"),
-    ("{\"type\":\"struct\",\"fields\":[{\"type\":\"string\",\"field\":\"a\"}]}", "{}"),
-    ("{\"type\":\"struct\",\"fields\":[{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"field\":\"a\"}]}", "{\"a\":[1]}"),
-    ("{\"type\":\"struct\",\"fields\":[{\"type\":\"int8\",\"field\":\"a\",\"default\":5}]}", "{}"),
-    ("{\"type\":\"struct\",\"fields\":[],\"optional\":true,\"default\":{}}", "null"),
-    ("{\"type\":\"string\",\"default\":5}", "\"a\""), ("{\"type\":\"string\",\"default\":null}", "\"a\""), ("{\"type\":\"string\",\"optional\":true,\"default\":null}", "null"),
-    ("{\"type\":\"string\",\"optional\":\"true\",\"name\":5,\"version\":\"1\",\"doc\":[],\"parameters\":[]}", "\"a\""),
-    ("{\"type\":\"int8\",\"parameters\":{\"a\":1}}", "1"), ("{\"type\":\"int8\",\"version\":4294967297}", "1"), ("{\"type\":\"int8\",\"parameters\":{}}", "1"),
-    ("{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\"}", "\"AQ==\""), ("{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\"}", "1.50"),
-    ("{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"}}", "\"\""),
-    ("{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"x\"}}", "\"AQ==\""),
-    ("{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"}}", "true"),
-    ("{\"type\":\"string\",\"name\":\"org.apache.kafka.connect.data.Decimal\"}", "7"),
-    ("{\"type\":\"int32\",\"name\":\"org.apache.kafka.connect.data.Date\"}", "2147483648"), ("{\"type\":\"int32\",\"name\":\"org.apache.kafka.connect.data.Date\"}", "-1"),
-    ("{\"type\":\"int32\",\"name\":\"org.apache.kafka.connect.data.Time\"}", "86400000"), ("{\"type\":\"int32\",\"name\":\"org.apache.kafka.connect.data.Time\"}", "86400001"),
-    ("{\"type\":\"int32\",\"name\":\"org.apache.kafka.connect.data.Time\"}", "1.5"), ("{\"type\":\"int64\",\"name\":\"org.apache.kafka.connect.data.Timestamp\"}", "18446744073709551615"),
-    ("{\"type\":\"int64\",\"name\":\"org.apache.kafka.connect.data.Timestamp\"}", "\"x\""), ("{\"type\":\"int8\",\"type\":\"int16\"}", "1"), ("{", "1"), ("[]", "1"),
-];
 
 #[test]
 fn headers_are_taken_for_what_the_jvm_takes_them() {
@@ -616,62 +602,6 @@ fn headers_are_taken_for_what_the_jvm_takes_them() {
     }
     compare(&vectors);
 }
-
-const PIECES: &[&str] = &[
-    "[",
-    "]",
-    "{",
-    "}",
-    ",",
-    ":",
-    "\"",
-    " ",
-    "\\",
-    "1",
-    "-2",
-    "300",
-    "70000",
-    "1.5",
-    "true",
-    "false",
-    "null",
-    "abc",
-    "\"a\"",
-    "é",
-    "2019-08-23",
-    "\"2019-08-23\"",
-    "14:34:54.346Z",
-    "\"14\\:34\\:54.346Z\"",
-    "2019-08-23T14:34:54.346Z",
-    "12-34-5678",
-    "1e30",
-    "1:2",
-    "[1,2]",
-    "[1,300]",
-    "{\"a\":1}",
-    "{1:2,3:4}",
-    "[1,1.5]",
-    "9223372036854775808",
-    "1e400",
-    "[]",
-    "{}",
-    "[null]",
-    "[1,null]",
-];
-
-#[rustfmt::skip]
-const HEADERS: &[&str] = &[
-    "", " ", "null", " null ", "null,", "true", "TRUE", " true", "true}", "1,2", "1 2", "+5", "-", "--5", "1.0", "1.10", "0.0", "-0.0", "1e5", "1E-5", "1e-400",
-    "1e309", "1.5e309", "127", "128", "32768", "2147483648", "9223372036854775807", "9223372036854775808", "1e19", "12345678901234567890", "0x10", "1f", "٣", "٣٤", "NaN",
-    "[1,2,3]", "[1,2,3", "[1,,2]", "[1,2,]", "[,1]", "[1 2]", "[true,false]", "[1,\"a\"]", "[\"a\",\"b\"]", "[\"a\",2019-08-23]", "[2019-08-23,5]", "[5,2019-08-23]",
-    "[14:34:54.346Z,5]", "[14:34:54.346Z,99999999]", "[2019-08-23,2147483648]", "[2019-08-23T14:34:54.346Z,1]", "[1,2019-08-23T14:34:54.346Z]", "[1,1000,1e10,1.5]",
-    "[1.5,1e300]", "[1e300,1.5,1]", "[1.5,9223372036854775807]", "[16777217,1.5]", "[[1],[2.5]]", "[[1],[\"a\"]]", "[{}]", "[{\"a\":1},{\"b\":\"c\"}]", "[abc]", "[ ]", "[ 1 , 2 ]", "[1]x",
-    "[1e400,1e500]", "[9223372036854775808,1]", "{\"a\":1,\"b\":2}", "{\"a\":1 \"b\":2}", "{\"a\":null}", "{\"a\":null,\"b\":1}", "{null:1}", "{1:2,300:4}", "{\"a\"}", "{\"a\":}", "{:1}", "{a:1}",
-    "{\"a\":1,}", "{\"a\":1,\"a\":2}", "{1:2,1.0:3}", "{\"a\":[1,2],\"b\":[]}", "{\"a\":{\"b\":{\"c\":1}}}", "{}x", "\"quoted\"", "\"quo", "[\"quo", "[\"a b\"]", "[\" \"]", "[\"a\\\"b\"]", "[\"a,b\"]",
-    "[\"\\\\\"]", "2019-08-23", "2019-08-23 ", " 2019-08-23", "2019-13-45", "0001-01-01", "1582-10-10", "1582-10-15", "0000-01-01", "12-34-5678", "1-1-1-1-11", "2019-1-1xx", "2019--1-01", "2019- 1-01",
-    "14:34:54.346Z", "14\\:34\\:54.346Z", "99:99:99.999Z", "14:34:54.346X", "1:2:3.4Z", "2019-08-23T14:34:54.346Z", "2019-08-23T14\\:34\\:54.346Z", "2019-08-23T99:34:54.346Z", "1-1-1T1:1:1.1Z          ",
-    "9999-12-31T23:59:59.999Z", "99999999999-1-1T1:1:1.1Z", "1969-12-31", "1970-01-01", "1970-01-02", "12:34", "12:34:56", "a:b", "a,b", "a\"b", "\\", "\\\"", "{\"k\\:1\":2}", "[\"14:34:54.346Z\"]", "[\"2019-08-23\"]",
-];
 
 #[test]
 fn settings_are_refused_in_the_words_of_the_jvm() {

@@ -45,15 +45,11 @@ public class ConnectData {
         out.flush();
     }
 
-    /** Class and message of an exception and of its causes; where Jackson stumbled is Jackson's own business. */
+    /** Class and message of an exception and of its causes. */
     static String describe(Throwable thrown) {
         StringBuilder text = new StringBuilder();
         for (Throwable t = thrown; t != null; t = t.getCause()) {
             String message = t.getMessage() == null ? "" : t.getMessage();
-            if (t.getClass().getName().contains("jackson") || message.contains("jackson")) {
-                text.append("\tjackson");
-                break;
-            }
             message = message.replace("java.util.LinkedHashMap", "java.util.HashMap");
             text.append('\t').append(t.getClass().getName()).append('\t');
             text.append(HEX.formatHex(message.getBytes(StandardCharsets.UTF_8)));

@@ -1,12 +1,14 @@
 //! `org.apache.kafka.connect.json.JsonConverter`, as a converter of keys, values and headers.
 //!
-//! * [`read`]: bytes → tree. [`to_connect`]: tree → value.
+//! * [`read`], [`scalar`], [`fault`]: bytes → [`node`]. [`to_connect`]: tree → value.
 //! * [`schema`]: schemas as JSON, both ways.
 //! * [`write`]: value → bytes.
 
 mod base64;
+mod fault;
 mod node;
 mod read;
+mod scalar;
 mod schema;
 mod to_connect;
 mod write;

@@ -206,10 +206,12 @@ fn decimal(schema: &Schema, node: &Node) -> Option<Result<Value, Throwable>> {
 }
 
 fn base64_of(text: &Text, refusal: &str) -> Result<Vec<u8>, Throwable> {
-    base64::decode(text).ok_or_else(|| {
+    base64::decode(text).map_err(|why| {
         let cause = Throwable::new(
             "com.fasterxml.jackson.databind.exc.InvalidFormatException",
-            "Cannot access contents of TextNode as binary due to broken Base64 encoding",
+            format!(
+                "Cannot access contents of TextNode as binary due to broken Base64 encoding: {why}"
+            ),
         );
         Throwable::data(refusal).with_cause(cause)
     })

@@ -1,0 +1,135 @@
+//! Texts that Java treats in ways of its own.
+
+/// What does not belong where it is put.
+#[rustfmt::skip]
+pub(super) const JUNK: &[&[u8]] = &[
+    b"x",
+    b" ",
+    b",",
+    b"]",
+    b"\"",
+    b"\xfe",
+    b"\x00",
+    b"\\",
+    b"1",
+    b"{",
+    b"\xc0\x80",
+    b"\xed\xa0\x80",
+];
+
+/// Schemas and payloads that Java treats in ways of its own.
+#[rustfmt::skip]
+pub(super) const ODD_ENVELOPES: &[(&str, &str)] = &[
+    ("null", "{\"b\":1,\"a\":2}"), ("1", "1"), ("{}", "1"), ("{\"type\":1}", "1"), ("{\"type\":\"x\"}", "1"),
+    ("{\"type\":\"int8\"}", "300"), ("{\"type\":\"int8\"}", "\"5\""), ("{\"type\":\"int16\"}", "1e30"), ("{\"type\":\"int32\"}", "2.9"),
+    ("{\"type\":\"int64\"}", "1e19"), ("{\"type\":\"int64\"}", "[1]"), ("{\"type\":\"float\"}", "1e39"), ("{\"type\":\"double\"}", "\"NaN\""),
+    ("{\"type\":\"boolean\"}", "1"), ("{\"type\":\"string\"}", "1"), ("{\"type\":\"string\"}", "null"), ("{\"type\":\"bytes\"}", "1"),
+    ("{\"type\":\"bytes\"}", "\"AQ==AQI=\""), ("{\"type\":\"bytes\"}", "\"AQ\""), ("{\"type\":\"bytes\"}", "\" AQID \""),
+    ("{\"type\":\"array\"}", "[]"), ("{\"type\":\"array\",\"items\":null}", "[]"), ("{\"type\":\"array\",\"items\":{\"type\":\"int8\"}}", "{\"a\":1,\"b\":2}"),
+    ("{\"type\":\"array\",\"items\":{\"type\":\"int8\"}}", "5"), ("{\"type\":\"array\",\"items\":{\"type\":\"int8\"}}", "[null]"),
+    ("{\"type\":\"map\"}", "{}"), ("{\"type\":\"map\",\"keys\":{\"type\":\"string\"}}", "{}"), ("{\"type\":\"map\",\"keys\":null,\"values\":null}", "{}"),
+    ("{\"type\":\"map\",\"keys\":{\"type\":\"string\"},\"values\":null}", "{}"),
+    ("{\"type\":\"map\",\"keys\":{\"type\":\"string\"},\"values\":{\"type\":\"int8\"}}", "[]"),
+    ("{\"type\":\"map\",\"keys\":{\"type\":\"int8\"},\"values\":{\"type\":\"int8\"}}", "{}"),
+    ("{\"type\":\"map\",\"keys\":{\"type\":\"int8\"},\"values\":{\"type\":\"int8\"}}", "[1]"),
+    ("{\"type\":\"map\",\"keys\":{\"type\":\"int8\"},\"values\":{\"type\":\"int8\"}}", "[[1]]"),
+    ("{\"type\":\"map\",\"keys\":{\"type\":\"int8\"},\"values\":{\"type\":\"int8\"}}", "[[17,1],[1,2],[17,3],[-1,4]]"),
+    ("{\"type\":\"map\",\"keys\":{\"type\":\"double\"},\"values\":{\"type\":\"int8\"}}", "[[1.5,1],[-0.0,2],[1e300,3]]"),
+    ("{\"type\":\"map\",\"keys\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"values\":{\"type\":\"int8\"}}", "[[[\"a\"],1],[[\"b\",\"c\"],2],[[],3]]"),
+    ("{\"type\":\"struct\"}", "{}"), ("{\"type\":\"struct\",\"fields\":{}}", "{}"), ("{\"type\":\"struct\",\"fields\":[]}", "[]"),
+    ("{\"type\":\"struct\",\"fields\":[1]}", "{}"), ("{\"type\":\"struct\",\"fields\":[{\"type\":\"int8\"}]}", "{}"),
+    ("{\"type\":\"struct\",\"fields\":[{\"type\":\"int8\",\"field\":\"\"}]}", "{}"), ("{\"type\":\"struct\",\"fields\":[null]}", "{}"),
+    ("{\"type\":\"struct\",\"fields\":[{\"type\":\"int8\",\"field\":\"a\"},{\"type\":\"int8\",\"field\":\"a\"}]}", "{}"),
+    ("{\"type\":\"struct\",\"fields\":[{\"type\":\"string\",\"field\":\"a\"}]}", "{\"a\":1}"),
+    ("{\"type\":\"struct\",\"fields\":[{\"type\":\"string\",\"field\":\"a\"}]}", "{}"),
+    ("{\"type\":\"struct\",\"fields\":[{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"field\":\"a\"}]}", "{\"a\":[1]}"),
+    ("{\"type\":\"struct\",\"fields\":[{\"type\":\"int8\",\"field\":\"a\",\"default\":5}]}", "{}"),
+    ("{\"type\":\"struct\",\"fields\":[],\"optional\":true,\"default\":{}}", "null"),
+    ("{\"type\":\"string\",\"default\":5}", "\"a\""), ("{\"type\":\"string\",\"default\":null}", "\"a\""), ("{\"type\":\"string\",\"optional\":true,\"default\":null}", "null"),
+    ("{\"type\":\"string\",\"optional\":\"true\",\"name\":5,\"version\":\"1\",\"doc\":[],\"parameters\":[]}", "\"a\""),
+    ("{\"type\":\"int8\",\"parameters\":{\"a\":1}}", "1"), ("{\"type\":\"int8\",\"version\":4294967297}", "1"), ("{\"type\":\"int8\",\"parameters\":{}}", "1"),
+    ("{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\"}", "\"AQ==\""), ("{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\"}", "1.50"),
+    ("{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"}}", "\"\""),
+    ("{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"x\"}}", "\"AQ==\""),
+    ("{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"}}", "true"),
+    ("{\"type\":\"string\",\"name\":\"org.apache.kafka.connect.data.Decimal\"}", "7"),
+    ("{\"type\":\"int32\",\"name\":\"org.apache.kafka.connect.data.Date\"}", "2147483648"), ("{\"type\":\"int32\",\"name\":\"org.apache.kafka.connect.data.Date\"}", "-1"),
+    ("{\"type\":\"int32\",\"name\":\"org.apache.kafka.connect.data.Time\"}", "86400000"), ("{\"type\":\"int32\",\"name\":\"org.apache.kafka.connect.data.Time\"}", "86400001"),
+    ("{\"type\":\"int32\",\"name\":\"org.apache.kafka.connect.data.Time\"}", "1.5"), ("{\"type\":\"int64\",\"name\":\"org.apache.kafka.connect.data.Timestamp\"}", "18446744073709551615"),
+    ("{\"type\":\"int64\",\"name\":\"org.apache.kafka.connect.data.Timestamp\"}", "\"x\""), ("{\"type\":\"int8\",\"type\":\"int16\"}", "1"), ("{", "1"), ("[]", "1"),
+];
+
+/// Whole headers.
+#[rustfmt::skip]
+pub(super) const HEADERS: &[&str] = &[
+    "", " ", "null", " null ", "null,", "true", "TRUE", " true", "true}", "1,2", "1 2", "+5", "-", "--5", "1.0", "1.10", "0.0", "-0.0", "1e5", "1E-5", "1e-400",
+    "1e309", "1.5e309", "127", "128", "32768", "2147483648", "9223372036854775807", "9223372036854775808", "1e19", "12345678901234567890", "0x10", "1f", "٣", "٣٤", "NaN",
+    "[1,2,3]", "[1,2,3", "[1,,2]", "[1,2,]", "[,1]", "[1 2]", "[true,false]", "[1,\"a\"]", "[\"a\",\"b\"]", "[\"a\",2019-08-23]", "[2019-08-23,5]", "[5,2019-08-23]",
+    "[14:34:54.346Z,5]", "[14:34:54.346Z,99999999]", "[2019-08-23,2147483648]", "[2019-08-23T14:34:54.346Z,1]", "[1,2019-08-23T14:34:54.346Z]", "[1,1000,1e10,1.5]",
+    "[1.5,1e300]", "[1e300,1.5,1]", "[1.5,9223372036854775807]", "[16777217,1.5]", "[[1],[2.5]]", "[[1],[\"a\"]]", "[{}]", "[{\"a\":1},{\"b\":\"c\"}]", "[abc]", "[ ]", "[ 1 , 2 ]", "[1]x",
+    "[1e400,1e500]", "[9223372036854775808,1]", "{\"a\":1,\"b\":2}", "{\"a\":1 \"b\":2}", "{\"a\":null}", "{\"a\":null,\"b\":1}", "{null:1}", "{1:2,300:4}", "{\"a\"}", "{\"a\":}", "{:1}", "{a:1}",
+    "{\"a\":1,}", "{\"a\":1,\"a\":2}", "{1:2,1.0:3}", "{\"a\":[1,2],\"b\":[]}", "{\"a\":{\"b\":{\"c\":1}}}", "{}x", "\"quoted\"", "\"quo", "[\"quo", "[\"a b\"]", "[\" \"]", "[\"a\\\"b\"]", "[\"a,b\"]",
+    "[\"\\\\\"]", "2019-08-23", "2019-08-23 ", " 2019-08-23", "2019-13-45", "0001-01-01", "1582-10-10", "1582-10-15", "0000-01-01", "12-34-5678", "1-1-1-1-11", "2019-1-1xx", "2019--1-01", "2019- 1-01",
+    "14:34:54.346Z", "14\\:34\\:54.346Z", "99:99:99.999Z", "14:34:54.346X", "1:2:3.4Z", "2019-08-23T14:34:54.346Z", "2019-08-23T14\\:34\\:54.346Z", "2019-08-23T99:34:54.346Z", "1-1-1T1:1:1.1Z          ",
+    "9999-12-31T23:59:59.999Z", "99999999999-1-1T1:1:1.1Z", "1969-12-31", "1970-01-01", "1970-01-02", "12:34", "12:34:56", "a:b", "a,b", "a\"b", "\\", "\\\"", "{\"k\\:1\":2}", "[\"14:34:54.346Z\"]", "[\"2019-08-23\"]",
+];
+
+/// Pieces of headers.
+#[rustfmt::skip]
+pub(super) const PIECES: &[&str] = &[
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    "\"",
+    " ",
+    "\\",
+    "1",
+    "-2",
+    "300",
+    "70000",
+    "1.5",
+    "true",
+    "false",
+    "null",
+    "abc",
+    "\"a\"",
+    "é",
+    "2019-08-23",
+    "\"2019-08-23\"",
+    "14:34:54.346Z",
+    "\"14\\:34\\:54.346Z\"",
+    "2019-08-23T14:34:54.346Z",
+    "12-34-5678",
+    "1e30",
+    "1:2",
+    "[1,2]",
+    "[1,300]",
+    "{\"a\":1}",
+    "{1:2,3:4}",
+    "[1,1.5]",
+    "9223372036854775808",
+    "1e400",
+    "[]",
+    "{}",
+    "[null]",
+    "[1,null]",
+];
+
+/// Not JSON, in all the ways that Jackson tells apart.
+#[rustfmt::skip]
+pub(super) const MALFORMED: &[&str] = &[
+    "hello", "hello world", "{\"a\":hello}", "nullx", "nul", "tru", "truex", "[1,]", "{\"a\":1,}", "{a:1}", "{1:2}",
+    "{'a':1}", "[1 2]", "{\"a\" 1}", "{\"a\":1 \"b\"}", "{", "[", "[1", "[1,", "{\"a\"", "{\"a\":", "{\"a\":1",
+    "{\"a\":1,", "\"abc", "\"ab\\", "\"a\\x\"", "\"a\\é\"", "\"\\u12g4\"", "\"\\u12", "\"a\u{1}b\"", "\"a\nb\"", "-",
+    "[1,-", "{\"a\":-", "-a", "1.", "1.x", "[1.", "1e", "1ex", "1e+", "1x", "1]", "+1", "+", ".5", "NaN", "Nan",
+    "Infinity", "-Infinity", "-Inf", "'a'", "]", "}", ",", ":", "/*", "[1/", "{/", "{\"a\"/", "#", "é", "€", "<a>",
+    "[hello", "[1,\n  foo]", "[1,\r\n  foo]", "[1,\r  foo]", "\"a", "{\"a\":\"b", "\u{1}", "[\u{1}", "[1\u{2}",
+    "[\"a\"x]", "truefalse", "0x1", "1,", "123abc", "été", "[é]", "12é", "[1é]", "{é:1}", "a b", "a-b", "a$b",
+    "Struct{a=1}", "@", "[1}", "[}", "{]", "{\"a\":1]", "{\"a\":}", "{\"a\":,}", "{\"a\":]", "[,1]", "[1,,2]", "[1,}",
+    "{\"a\":1,]", "[-", "[--1]", "[1.2.3]", "[1e+]", "[01x]", "{\"a\":tru}", "[nul", "[t", "t", "\"\\",
+    "{\"a\\q\":1}", "{\"a", "{\"a\nb\":1}", "[\"a\n\"]", "null,x", "£5", "§", "ça va", "[true", "[false,-",
+    "[\"s\",-", "[null,-", "[[],-", "[{},-", "[1.5,-",
+];
