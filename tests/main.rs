@@ -55,6 +55,7 @@ mod oracle_properties;
 mod oracle_records;
 mod oracle_settings;
 mod peer_properties;
+mod prop_herder;
 mod script_worker;
 mod sim_cluster;
 mod sim_herders;
