@@ -927,7 +927,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__offsets__subcmd__export)
-            opts="-o -v -h -V --to --connector --rename --dry-run --output --worker-config --bootstrap-server --command-config --color --show-secrets --timeout --verbose --help --version"
+            opts="-o -v -h -V --to --connector --rename --accept --dry-run --output --worker-config --bootstrap-server --command-config --color --show-secrets --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -943,6 +943,10 @@ _connectctl() {
                     ;;
                 --rename)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --accept)
+                    COMPREPLY=($(compgen -W "P20" -- "${cur}"))
                     return 0
                     ;;
                 --output)

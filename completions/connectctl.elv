@@ -245,6 +245,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand --to 'File to write'
             cand --connector 'Only this connector; repeat it for more'
             cand --rename 'Write the positions of a connector under another name'
+            cand --accept 'Export although a connector is at work: what it delivers from now on would be delivered again'
             cand -o 'Output format'
             cand --output 'Output format'
             cand --worker-config 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them'

@@ -229,8 +229,12 @@ fn while_distributed(way: &Way, worker: &Worker) {
     let refused = way.offsets(&overwrite).code(5);
     assert!(refused.stderr.contains("P20"), "{}", refused.stderr);
     let early = ["export", "--worker-config", &topic, "--to", "early.offsets"];
-    let early = way.offsets(&early).success();
-    assert!(early.stderr.contains("at work"), "{}", early.stderr);
+    let refused = way.offsets(&early).code(5);
+    assert!(refused.stderr.contains("P20"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("at work"), "{}", refused.stderr);
+    assert!(!way.world.path("early.offsets").exists());
+    let accepted = [&early[..], &["--accept", "P20"]].concat();
+    _ = way.offsets(&accepted).success();
 
     stop_connector(worker, &way.source);
     let before = way
@@ -311,7 +315,7 @@ fn own_topic(way: &Way, worker: &Worker) {
         "own",
     ];
     _ = way
-        .offsets(&[&export[..], &["--to", "own.offsets"]].concat())
+        .offsets(&[&export[..], &["--to", "own.offsets", "--accept", "P20"]].concat())
         .success();
     let exported = way
         .offsets(&["show", "own.offsets", "-o", "json"])

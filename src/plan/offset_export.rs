@@ -16,6 +16,8 @@ pub struct ExportChoices {
     /// Only these connectors, by their names in the topic; empty: all.
     pub only: Vec<String>,
     pub renames: Vec<Rename>,
+    /// Ids of findings that do not stop the export.
+    pub accept: BTreeSet<String>,
 }
 
 /// The finished decision.
@@ -40,7 +42,9 @@ pub struct ExportConnector {
 impl ExportPlan {
     /// Returns the findings that stop this plan.
     pub fn blocked(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|f| f.class == Class::Block)
+        self.findings
+            .iter()
+            .filter(|f| f.class == Class::Block && !f.accepted)
     }
 }
 
@@ -56,8 +60,7 @@ pub fn make(
     let place = format!("topic {}", topic.name);
     let sorted = positions::sort(&entries(topic), &choices.renames);
     let sorted = selected(sorted, &choices.only, &choices.renames, &place)?;
-    let accept = BTreeSet::new();
-    let mut findings = Findings::new(&accept);
+    let mut findings = Findings::new(&choices.accept);
     if let Some(open) = undecided(topic) {
         findings.warn("open-transaction", place.as_str(), open, UNTIL_DECIDED);
     }
@@ -77,11 +80,11 @@ pub fn make(
             findings.block("P11", name.as_str(), message, OTHER_WAYS);
         }
         if let Some(why) = at_work.get(name).filter(|_| of.live() > 0) {
-            findings.warn(
+            findings.block(
                 "P20",
                 name.as_str(),
                 format!("{name} is at work ({why}): what it delivers from now on would be delivered again by a worker that starts from this file"),
-                format!("stop it, then export again: PUT /connectors/{name}/stop on a worker"),
+                format!("stop it, then export again: PUT /connectors/{name}/stop on a worker; or --accept P20, for a copy that no worker is to start from"),
             );
         }
     }
@@ -165,6 +168,7 @@ mod tests {
                 old: "b".to_owned(),
                 new: "a".to_owned(),
             }],
+            ..ExportChoices::default()
         };
         let plan = make(&topic, &choices, &BTreeMap::new()).unwrap();
         assert_eq!(plan.entries.len(), 1);
@@ -181,10 +185,16 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_two_partitions_stops_it_and_a_running_connector_is_a_warning() {
+    fn a_running_connector_stops_it_unless_that_is_accepted_and_so_does_a_key_in_two_partitions() {
         let mut topic = topic(&[(r#"["a",{}]"#, Some("{}"))]);
         let at_work = BTreeMap::from([("a".to_owned(), "1 running task".to_owned())]);
         let plan = make(&topic, &ExportChoices::default(), &at_work).unwrap();
+        assert_eq!(plan.blocked().next().map(|f| f.id.as_str()), Some("P20"));
+        let accepted = ExportChoices {
+            accept: BTreeSet::from(["P20".to_owned()]),
+            ..ExportChoices::default()
+        };
+        let plan = make(&topic, &accepted, &at_work).unwrap();
         assert_eq!((plan.blocked().count(), &*plan.findings[0].id), (0, "P20"));
         for record in topic.stored.values_mut() {
             record.elsewhere = vec![Elsewhere {

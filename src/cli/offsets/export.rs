@@ -38,6 +38,9 @@ pub(super) struct Export {
     /// Write the positions of a connector under another name
     #[arg(long, value_name = "NAME=OTHER", value_parser = rename)]
     rename: Vec<Rename>,
+    /// Export although a connector is at work: what it delivers from now on would be delivered again
+    #[arg(long, value_name = "ID", value_parser = ["P20"])]
+    accept: Vec<String>,
     /// Make the same checks and write nothing; exit code 3 when there is something to write
     #[arg(long)]
     dry_run: bool,
@@ -97,6 +100,7 @@ async fn decide(global: &Global, export: &Export) -> Result<(String, ExportPlan)
     let choices = ExportChoices {
         only: export.connector.clone(),
         renames: export.rename.clone(),
+        accept: export.accept.iter().cloned().collect(),
     };
     let plan = offset_export::make(&topic, &choices, &at_work).map_err(super::plan_failed)?;
     Ok((topic.name, plan))
