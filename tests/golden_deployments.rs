@@ -65,6 +65,7 @@ struct Cluster {
     topic_names: Vec<String>,
     topics: BTreeMap<String, Topic>,
     members: Vec<String>,
+    member_urls: Vec<String>,
     groups: BTreeMap<String, String>,
     connectors: BTreeMap<String, Stored>,
     offsets: Vec<Offset>,
@@ -88,6 +89,7 @@ impl Default for Cluster {
             topic_names: Vec::new(),
             topics: BTreeMap::new(),
             members: Vec::new(),
+            member_urls: Vec::new(),
             groups: BTreeMap::new(),
             connectors: BTreeMap::new(),
             offsets: Vec::new(),
@@ -340,6 +342,7 @@ fn observed(cluster: &Cluster) -> Observed {
             state: "Stable".to_owned(),
             protocol_type: "connect".to_owned(),
             members: cluster.members.clone(),
+            urls: cluster.member_urls.clone(),
         }),
         groups: cluster.groups.clone(),
         stored_connectors: cluster

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use connectctl::model::connector_config::TargetState;
@@ -14,6 +15,7 @@ use crate::support::connect::{Distributed, Standalone, Worker};
 use crate::support::moving::Moving;
 use crate::support::proxy::{Hold, Proxy};
 use crate::support::run::Run;
+use crate::support::world::Ran;
 use crate::support::{java, kafka, maven, ports, require_kafka, rest, wait};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -80,6 +82,29 @@ pub(crate) fn start_past_the_proxy(moving: &Moving, proxy: &Proxy) -> Worker {
     let listener = format!("listeners=http://127.0.0.1:{}\n", ports::free());
     fs::write(&file, real + &listener).expect("the world is writable");
     Distributed::start(&file)
+}
+
+/// Writes the standalone worker's file as a worker that does not go through the proxy needs it, and starts that worker.
+#[track_caller]
+fn start_standalone_past_the_proxy(moving: &Moving, proxy: &Proxy) -> Worker {
+    let text = fs::read_to_string(&moving.deployment.worker).expect("it was written");
+    let real = text.replace(&proxy.bootstrap(), &kafka::shared().bootstrap());
+    let file = moving.world.file("past-the-proxy.properties", real);
+    Standalone::start_on(maven::KAFKA, &file, &moving.deployment.connectors)
+}
+
+/// Types a command of connectctl that was printed, as a shell takes it.
+#[track_caller]
+fn typed(moving: &Moving, command: &str) -> Ran {
+    let split = Command::new("sh")
+        .args(["-c", &format!("printf '%s\\0' {command}")])
+        .output()
+        .expect("sh starts");
+    assert!(split.status.success(), "{command}: {split:?}");
+    let words = String::from_utf8(split.stdout).expect("UTF-8");
+    let words: Vec<&str> = words.trim_end_matches('\0').split('\0').collect();
+    assert_eq!(words[0], "connectctl");
+    moving.world.run(&words[1..])
 }
 
 #[track_caller]
@@ -239,11 +264,13 @@ fn a_worker_that_comes_before_the_join_or_in_the_middle_of_registration_is_left_
     assert_eq!(names(&worker), Value::Array(Vec::new()));
     // The group is in use now: the plan says so.
     let refused = moving.migrate(&words).code(5);
-    assert!(
-        refused.stderr.contains("active member"),
-        "{}",
-        refused.stderr
-    );
+    for said in [
+        "active member",
+        "control-company-source is not registered",
+        &format!("--url {}", worker.url),
+    ] {
+        assert!(refused.stderr.contains(said), "{said}: {}", refused.stderr);
+    }
     worker.stop();
 
     // Between the target states and the connectors.
@@ -338,4 +365,89 @@ fn a_worker_that_comes_before_the_final_states_sees_stopped_and_then_runs() {
     worker.wait_running("control-late-sink");
     moving.expect_lines();
     assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn workers_that_start_before_a_killed_run_is_finished_are_asked_to_finish_it() {
+    require_kafka!();
+    let proxy = Proxy::start(&kafka::shared().bootstrap());
+    let mut moving = Moving::run("control-unfinished", &proxy.bootstrap());
+    moving.append(10);
+    let words = [&CONTROL[..], &SHORT_SESSION].concat();
+    // Offsets, target states, connectors, final states.
+    proxy.hold_at(ApiKey::Produce, 4, Hold::Request);
+    let mut run = Run::start(&moving.world, &moving.arguments(&words));
+    run.until_held(&proxy);
+    run.kill();
+    proxy.forget();
+    assert_eq!(expect_stopped(&moving), 2);
+
+    let worker = start_past_the_proxy(&moving, &proxy);
+    expect_status(&worker, "control-unfinished-source", "STOPPED");
+    let refused = moving.migrate(&words).code(5);
+    for said in [
+        "group-in-use control-unfinished: the Connect group control-unfinished is in use",
+        "control-unfinished-source is STOPPED and not RUNNING",
+        "control-unfinished-sink is STOPPED and not RUNNING",
+    ] {
+        assert!(refused.stderr.contains(said), "{said}: {}", refused.stderr);
+    }
+    assert!(!refused.stdout.contains("nothing to do"), "{refused:?}");
+    let (_, command) = refused
+        .stderr
+        .split_once("to register with the workers that run: ")
+        .expect("the command to type");
+    let command = command.lines().next().expect("a line");
+    assert!(
+        command.ends_with(&format!("--url {}", worker.url)),
+        "{command}"
+    );
+    let finished = typed(&moving, &format!("{command} --yes")).success();
+    assert!(finished.stdout.contains("Result: done"), "{finished:?}");
+    worker.wait_running("control-unfinished-source");
+    worker.wait_running("control-unfinished-sink");
+    moving.expect_lines();
+    let again = moving.migrate(&words).success();
+    assert!(again.stdout.contains("nothing to do"), "{again:?}");
+}
+
+#[test]
+fn a_standalone_worker_that_comes_back_under_control_breaks_the_promises_about_it() {
+    require_kafka!();
+    let proxy = Proxy::start(&kafka::shared().bootstrap());
+    let mut moving = Moving::run("control-revenant", &proxy.bootstrap());
+    let copied = fs::read(&moving.deployment.offsets).expect("the offsets file");
+    proxy.hold_at(ApiKey::Produce, 4, Hold::Request);
+    let mut run = Run::start(&moving.world, &moving.arguments(&CONTROL));
+    run.until_held(&proxy);
+    moving.append(10);
+    let mut standalone = start_standalone_past_the_proxy(&moving, &proxy);
+    moving.expect_lines();
+    wait::expect("the worker has flushed its offsets", PATIENCE, || {
+        fs::read(&moving.deployment.offsets).is_ok_and(|now| now != copied)
+    });
+    proxy.release();
+    let ran = run.end().code(4);
+    for said in [
+        "standalone worker stopped: BROKEN (a worker answers on the standalone listener and runs control-revenant-",
+        "offsets byte for byte in the topic: BROKEN (the offsets file has changed since it was copied",
+        "offsets found as a worker finds them: kept",
+    ] {
+        assert!(ran.stdout.contains(said), "{said}: {}", ran.stdout);
+    }
+    // Nothing is left to do, and yet two would deliver.
+    let again = moving.migrate(&CONTROL).code(4);
+    assert!(
+        again.stdout.contains("standalone worker stopped: BROKEN"),
+        "{again:?}"
+    );
+    assert!(
+        again
+            .stderr
+            .contains("there is nothing to do, but a promise is broken"),
+        "{again:?}"
+    );
+    standalone.stop();
+    let gone = moving.migrate(&CONTROL).success();
+    assert!(gone.stdout.contains("nothing to do"), "{gone:?}");
 }

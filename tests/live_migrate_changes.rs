@@ -318,6 +318,7 @@ fn ctrl_c_in_a_look_changes_nothing_and_in_a_step_is_reported() {
         &ran,
         &[
             "seed 1 offset and read it back: begun, not finished",
+            "a part of \"seed 1 offset and read it back\" may be done; what is done stays",
             "hint: run the same command",
         ],
     );

@@ -127,6 +127,12 @@ fn an_embedded_worker_that_is_killed_between_two_records_of_a_registration_is_fo
     // Kafka still takes the killed worker for a member: the run waits until it is forgotten.
     let ran = world.run(&words).success();
     assert!(ran.stdout.contains("Result: done"), "{ran:#?}");
+    let waits = "waiting until another run of connectctl, perhaps a killed one, is out of group half-registered: connectctl-control at ";
+    let told = ran.stderr.lines().find(|line| line.starts_with(waits));
+    assert!(
+        told.is_some_and(|line| line.ends_with("; at most 40 s")),
+        "{ran:#?}"
+    );
     let keys = keys("_half_registered.config");
     assert!(keys.contains(&"connector-a-source".to_owned()), "{keys:?}");
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::kafka::{KafkaCluster, KafkaOptions};
 use crate::support::world::{Ran, World};
-use crate::support::{require_kafka, wait};
+use crate::support::{require_kafka, small, wait};
 
 fn worker_file(kafka: &KafkaCluster, name: &str, replication_factor: i32, more: &str) -> String {
     let roles = ["config", "offset", "status"].map(|role| {
@@ -118,6 +118,48 @@ fn every_verb_says_what_stopped_brokers_mean() {
     kafka.brokers[2].restart();
     safe.sees(["right"; 3], "\"differences\":[]");
     single.sees(["right"; 3], "");
+    fewer_in_sync_than_asked_for_is_a_warning_everywhere(&kafka, &world);
+}
+
+/// The plan warns, the verdict keeps its promise with that warning, and the exit code says the same, also the second time.
+fn fewer_in_sync_than_asked_for_is_a_warning_everywhere(kafka: &KafkaCluster, world: &World) {
+    world.file(
+        "standalone.properties",
+        format!(
+            "bootstrap.servers={}\nkey.converter=K\nvalue.converter=V\noffset.storage.file.filename=none\nlisteners=http://127.0.0.1:1\nconfig.storage.min.insync.replicas=2\n",
+            kafka.bootstrap()
+        ),
+    );
+    world.file("sink.properties", small::SINK);
+    let words = [
+        "migrate",
+        "standalone.properties",
+        "sink.properties",
+        "--group-id",
+        "later",
+        "--config-topic",
+        "later-config",
+        "--offset-topic",
+        "later-offset",
+        "--status-topic",
+        "later-status",
+        "--verify",
+        "none",
+        "--source-stopped",
+        "--yes",
+        "--accept",
+        "P32",
+    ];
+    for outcome in ["Result: done", "Result: nothing to do"] {
+        let ran = world.run(words).success();
+        for said in [
+            outcome,
+            "topic-min-insync",
+            "storage topics right: kept (later-config with a warning: min.insync.replicas",
+        ] {
+            assert!(ran.stdout.contains(said), "{said}: {ran:#?}");
+        }
+    }
 }
 
 fn created_once_by_three_at_the_same_time(kafka: &KafkaCluster, world: &World) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::model::secrets;
 use crate::plan::Rename;
 
 /// Flags that every command understands.
@@ -46,6 +47,32 @@ pub enum Format {
 pub enum ReportFormat {
     Text,
     Json,
+}
+
+/// What a printed command has in the place of a secret: no shell reads it as anything but this word when it is quoted.
+pub(super) const NOT_SHOWN: &str = "<NOT SHOWN>";
+
+/// Returns a URL for a command to type: with [`NOT_SHOWN`] where it has a user and a password.
+pub(super) fn typed_url(url: &str) -> String {
+    typed_value(&secrets::redact_url(url))
+}
+
+/// Returns text that is shown without its secrets as a word of a command to type.
+pub(super) fn typed_value(shown: &str) -> String {
+    shown.replace(secrets::HIDDEN, NOT_SHOWN)
+}
+
+/// Refuses what stands for a secret in printed text, where the secret itself belongs.
+pub(super) fn shown_text(text: &str) -> Result<String, String> {
+    match [NOT_SHOWN, secrets::HIDDEN]
+        .iter()
+        .find(|mark| text.contains(**mark))
+    {
+        Some(mark) => Err(format!(
+            "put the secret itself in its place: {mark} only marks where it was"
+        )),
+        None => Ok(text.to_owned()),
+    }
 }
 
 /// How to reach Kafka: a worker file, Kafka's own pair of flags, or a worker file with another principal.

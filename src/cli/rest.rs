@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::anyhow;
 use clap::Args;
 
+use super::args::{NOT_SHOWN, shown_text};
 use super::connect::{file_failed, rest_failed, settings_failed, with_hint};
 use super::error::{CliError, Kind};
-use super::shell::quoted_path;
 use crate::io::connect_rest::{ConnectRest, RestSettings};
 use crate::io::files::{self, LARGEST_CONFIG};
 use crate::io::kafka::settings::{SettingsError, StoreError};
@@ -24,6 +24,7 @@ pub struct RestFlags {
     #[arg(
         long,
         value_name = "NAME:PASSWORD",
+        value_parser = shown_text,
         env = "CONNECTCTL_USER",
         hide_env_values = true
     )]
@@ -96,11 +97,11 @@ impl RestFlags {
             .map_err(settings_failed)
     }
 
-    /// Returns these flags as they are typed again. A password is not repeated.
+    /// Returns these flags as the words that are typed again, for a shell to quote. A password is not repeated.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
         if self.user.is_some() && std::env::var_os("CONNECTCTL_USER").is_none() {
-            words.extend(["--user".to_owned(), "NAME:PASSWORD".to_owned()]);
+            words.extend(["--user".to_owned(), NOT_SHOWN.to_owned()]);
         }
         let files = [
             ("--cacert", &self.cacert),
@@ -109,7 +110,7 @@ impl RestFlags {
         ];
         for (flag, path) in files {
             if let Some(path) = path {
-                words.extend([flag.to_owned(), quoted_path(path)]);
+                words.extend([flag.to_owned(), path.to_string_lossy().into_owned()]);
             }
         }
         words

@@ -25,6 +25,7 @@ pub mod offset_truth;
 mod own_topic;
 mod ownership;
 mod positions;
+mod read_back;
 pub mod render;
 pub mod rest_offsets;
 mod security;
@@ -51,6 +52,7 @@ pub use observed::{
 };
 pub use own_topic::{OWN_TOPIC, OwnOffsets, own_offset_topic};
 pub use ownership::is_same_config;
+pub use read_back::{ReadBack, read_back, standalone_at_work};
 pub use steps::{
     ClusterSummary, ConnectorKind, ConnectorPlan, FileChange, FileState, GroupCopy, OffsetsSummary,
     Ownership, Plan, Reason, Registrar, Registration, SeedRecord, Step, Stopped, TopicPlan,
@@ -58,4 +60,4 @@ pub use steps::{
 };
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -49,6 +49,14 @@ pub struct Observed {
     pub handed_over: BTreeSet<String>,
 }
 
+impl Observed {
+    /// Returns whether somebody is a member of the Connect group.
+    pub fn is_in_use(&self) -> bool {
+        let group = self.connect_group.as_ref();
+        group.is_some_and(|group| !group.members.is_empty())
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Broker {
     pub id: i32,
@@ -86,6 +94,8 @@ pub struct ConnectGroup {
     pub protocol_type: String,
     /// Client ids and hosts of the members.
     pub members: Vec<String>,
+    /// Where the members say that their REST API answers, without those of connectctl; sorted.
+    pub urls: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
+use crate::model::connector_config::TargetState;
 use crate::model::offset_key::OffsetKey;
 use crate::plan::connectors::Moving;
 use crate::plan::{
@@ -86,11 +87,51 @@ pub(super) fn registrar(choices: &Choices, observed: Option<&Observed>) -> Regis
     if !choices.register_on.is_empty() {
         return Registrar::Rest;
     }
-    let group = observed.and_then(|o| o.connect_group.as_ref());
-    let in_use = group.is_some_and(|group| !group.members.is_empty());
     match choices.verify {
-        Verification::Control if !choices.offline && !in_use => Registrar::Control,
+        Verification::Control if !choices.offline && !observed.is_some_and(Observed::is_in_use) => {
+            Registrar::Control
+        }
         _ => Registrar::Nobody,
+    }
+}
+
+/// Returns what an embedded worker was to do and cannot because the Connect group has members, a phrase per connector.
+pub(super) fn unfinished(
+    moving: &[Moving<'_>],
+    choices: &Choices,
+    observed: Option<&Observed>,
+) -> Vec<String> {
+    let is_for_control = choices.verify == Verification::Control
+        && !choices.offline
+        && choices.register_on.is_empty();
+    if !is_for_control || !observed.is_some_and(Observed::is_in_use) {
+        return Vec::new();
+    }
+    let missing = |connector: &Moving<'_>| {
+        let name = &connector.name;
+        let wanted = said(connector.final_state);
+        match stored(connector, observed) {
+            None => Some(format!("{name} is not registered")),
+            Some(stored) if !is_equal(connector, stored) => {
+                Some(format!("{name} has another configuration"))
+            }
+            Some(stored) if stored.target != connector.final_state => Some(format!(
+                "{name} is {} and not {wanted}",
+                said(stored.target)
+            )),
+            Some(_) => None,
+        }
+    };
+    let waiting = moving.iter().filter(|m| !m.moved);
+    waiting.filter_map(missing).collect()
+}
+
+/// A target state as REST shows it.
+fn said(target: TargetState) -> &'static str {
+    match target {
+        TargetState::Started => "RUNNING",
+        TargetState::Paused => "PAUSED",
+        TargetState::Stopped => "STOPPED",
     }
 }
 

@@ -280,6 +280,8 @@ pub enum TopicState {
     Missing,
     /// The principal may not look at it, so it may be there or not.
     Hidden,
+    /// Exists, and its settings may not be read, so it may be right or wrong.
+    SettingsHidden,
     Right,
     /// Exists and is wrong: what is wrong, one sentence each.
     Wrong(Vec<String>),

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::Args;
 
-use super::args::{Global, ReportFormat};
+use super::args::{Global, ReportFormat, shown_text};
 use super::connect::rest_failed;
 use super::error::{CliError, Kind, Outcome};
 use super::output::Ui;
@@ -31,7 +31,7 @@ use take::Captured;
 #[command(after_long_help = EXAMPLES)]
 pub struct Capture {
     /// REST URL of the running standalone worker
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = shown_text)]
     pub source_url: String,
     /// Folder to save to
     #[arg(long, value_name = "DIR")]

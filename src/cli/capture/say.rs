@@ -8,11 +8,10 @@ use serde_json::json;
 use super::Capture;
 use super::folder::Folder;
 use super::take::Captured;
-use crate::cli::args::ReportFormat;
+use crate::cli::args::{ReportFormat, typed_url};
 use crate::cli::error::CliError;
 use crate::cli::output::Ui;
 use crate::cli::shell::{quoted, quoted_path};
-use crate::model::secrets;
 
 /// Files that are named one by one; more are counted.
 const SHOWN: usize = 12;
@@ -94,14 +93,14 @@ fn next(args: &Capture, captured: &Captured, folder: &Folder) -> String {
     if !captured.running().is_empty() || args.dry_run {
         let mut words = vec![
             "connectctl capture --source-url".to_owned(),
-            quoted(&secrets::redact_url(&args.source_url)),
+            quoted(&typed_url(&args.source_url)),
             "--out".to_owned(),
             out,
         ];
         if let Some(path) = &args.offsets {
             words.extend(["--offsets".to_owned(), quoted_path(path)]);
         }
-        words.extend(args.rest.words());
+        words.extend(args.rest.words().iter().map(|word| quoted(word)));
         words.push("--stop".to_owned());
         return format!(
             "next, to stop the connectors and save what is final: {}",

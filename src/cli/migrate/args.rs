@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::args::{ReportFormat, rename};
+use crate::cli::args::{ReportFormat, rename, shown_text};
 use crate::cli::rest::RestFlags;
 use crate::model::connector_config::TargetState;
 use crate::plan::{Choices, Rename, ReplicationFactor, Verification};
@@ -70,7 +70,7 @@ Examples:
 #[command(next_help_heading = "The standalone worker")]
 pub struct Standalone {
     /// REST URL of the running standalone worker: its connectors, configurations, states and offsets
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = shown_text)]
     pub source_url: Vec<String>,
     /// Say that the standalone worker is stopped, where that cannot be seen from here
     #[arg(long)]
@@ -125,7 +125,7 @@ pub struct Distributed {
 #[command(next_help_heading = "Connect's REST API")]
 pub struct Rest {
     /// Register on the running Connect cluster at this URL; repeat it for more workers of the same cluster
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = shown_text)]
     pub url: Vec<String>,
     #[command(flatten)]
     pub flags: RestFlags,
@@ -187,7 +187,7 @@ fn setting(text: &str) -> Result<(String, String), String> {
     if key.trim().is_empty() {
         return Err("the key is empty".into());
     }
-    Ok((key.trim().to_owned(), value.to_owned()))
+    Ok((key.trim().to_owned(), shown_text(value)?))
 }
 
 fn replication_factor(text: &str) -> Result<ReplicationFactor, String> {

@@ -68,11 +68,10 @@ pub(super) fn is_within(before: &Look, after: &Look) -> bool {
     let counted = |step: &Step| matches!(step, Step::Seed(_) | Step::DeleteOffsets(_));
     let same_topic = |topic: &TopicPlan| {
         old.topics.iter().any(|o| {
-            let made = TopicPlan {
-                state: TopicState::Right,
-                ..o.clone()
-            };
-            *o == *topic || made == *topic
+            let made = |state| TopicPlan { state, ..o.clone() };
+            *o == *topic
+                || made(TopicState::Right) == *topic
+                || made(TopicState::SettingsHidden) == *topic
         })
     };
     same_grounds

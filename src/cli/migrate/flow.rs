@@ -17,6 +17,7 @@ use crate::io::apply::{self, ApplyError, Means, Target};
 use crate::io::consent::{Approved, Consent};
 use crate::io::observe::{self, Advertised};
 use crate::io::offset_store::WatchedFile;
+use crate::plan::findings::GROUP_IN_USE;
 use crate::plan::{Finding, render};
 use crate::worker::control::{self, Report as ControlReport, Subject};
 
@@ -28,7 +29,7 @@ pub(super) async fn run(session: &Session<'_>) -> Result<Outcome, CliError> {
     let mut seen = look(session, &mut reach).await?;
     for _ in 0..ROUNDS {
         show(session, &seen)?;
-        refuse_blocked(&seen)?;
+        refuse_blocked(session, &seen)?;
         if seen.plan.steps().is_empty() {
             return nothing_to_do(session, &seen);
         }
@@ -88,7 +89,7 @@ fn show(session: &Session<'_>, seen: &Look) -> Result<(), CliError> {
     }
 }
 
-fn refuse_blocked(seen: &Look) -> Result<(), CliError> {
+fn refuse_blocked(session: &Session<'_>, seen: &Look) -> Result<(), CliError> {
     let blocked: Vec<_> = seen.plan.blocked().collect();
     if blocked.is_empty() {
         return Ok(());
@@ -109,7 +110,13 @@ fn refuse_blocked(seen: &Look) -> Result<(), CliError> {
             "and {more} more; --accept ID takes all findings of that id"
         ));
     }
-    Err(hints.into_iter().fold(refused, CliError::hint))
+    let refused = hints.into_iter().fold(refused, CliError::hint);
+    Err(if blocked.iter().any(|f| f.id == GROUP_IN_USE) {
+        let command = next::registration(session.args, seen.observed.as_ref());
+        refused.hint(format!("to register with the workers that run: {command}"))
+    } else {
+        refused
+    })
 }
 
 /// Hints of a refusal; more are counted.
@@ -134,16 +141,27 @@ fn reasons(blocked: &[&Finding]) -> String {
 
 fn nothing_to_do(session: &Session<'_>, seen: &Look) -> Result<Outcome, CliError> {
     let promises = verdict::judge(&seen.plan, seen.observed.as_ref(), seen, None);
+    let broken = verdict::is_broken(&promises);
+    let outcome = if broken {
+        "unverified"
+    } else {
+        "nothing-to-do"
+    };
     let draft = Draft::new(seen).with_promises(promises);
-    let report = Report::new(session, draft, "nothing-to-do", None, Vec::new());
+    let report = Report::new(session, draft, outcome, None, Vec::new());
+    // A report of a run that ended well tells what was handed over, and stays.
     if !session.args.dry_run && !report::is_saved(session) {
         report.save(session)?;
     }
     // A dry run has printed its document, the plan.
-    if session.args.output == ReportFormat::Json && session.args.dry_run {
-        return Ok(Outcome::Done);
+    if session.args.output != ReportFormat::Json || !session.args.dry_run {
+        print(session, &report)?;
     }
-    print(session, &report)?;
+    if broken {
+        let error = anyhow!("there is nothing to do, but a promise is broken (see above)");
+        return Err(CliError::new(Kind::Unverified, error)
+            .hint("mend what the broken promise names, then run the same command again"));
+    }
     Ok(Outcome::Done)
 }
 
@@ -246,7 +264,7 @@ fn conclude(
     let next = if broken {
         Vec::new()
     } else {
-        next::commands(session.args, &after.plan)
+        next::commands(session.args, after)
     };
     let report = Report::new(session, draft, outcome, None, next);
     let path = report.save(session)?;
@@ -257,7 +275,7 @@ fn conclude(
         let unverified = CliError::new(Kind::Unverified, error)
             .hint("run the same command again: it does only what is missing");
         return Err(if verified.unregistered {
-            let command = next::registration(session.args);
+            let command = next::registration(session.args, after.observed.as_ref());
             unverified.hint(format!(
                 "if workers of this group run by now, register with them: {command}"
             ))

@@ -12,7 +12,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::io::connect_rest::ConnectRest;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::settings::ClientSettings;
-use crate::io::observe::{self, SourceWorker};
+use crate::io::observe::{self, SourceWorker, Waiting};
 use crate::model::properties::Properties;
 use crate::plan::{self, Choices, Observed, Plan, PlanError};
 
@@ -49,7 +49,8 @@ pub(super) async fn look(
             none => none.insert(connect(session, &draft, &choices).await?),
         };
         let source = source_worker(session, &inputs, &draft)?;
-        let mut observed = observe::observe(&reach.cluster, &draft, &source)
+        let waits = |waiting: &Waiting| session.ui.note(&waits_for(waiting));
+        let mut observed = observe::observe(&reach.cluster, &draft, &source, waits)
             .await
             .map_err(kafka_failed)?;
         observed.handed_over =
@@ -68,6 +69,16 @@ pub(super) async fn look(
         plan,
         observed,
     })
+}
+
+/// A worker that was killed is a member until its session ends, and nobody joins before.
+fn waits_for(waiting: &Waiting) -> String {
+    format!(
+        "waiting until another run of connectctl, perhaps a killed one, is out of group {}: {}; at most {} s",
+        waiting.group,
+        waiting.members.join(", "),
+        waiting.at_most.as_secs()
+    )
 }
 
 async fn connect(

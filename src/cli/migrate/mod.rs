@@ -7,6 +7,7 @@ mod look;
 mod next;
 mod read;
 mod report;
+mod typed;
 mod verdict;
 
 pub(in crate::cli) use read::connector as read_connector;
@@ -18,7 +19,7 @@ use super::error::{CliError, Kind, Outcome};
 use super::output::Ui;
 use super::progress;
 use super::runtime;
-use crate::io::apply::Journal;
+use crate::io::apply::{Entry, Journal};
 use crate::io::interrupt::Interrupt;
 
 pub(super) use args::Migrate;
@@ -72,11 +73,44 @@ fn interrupted(session: &Session<'_>, error: CliError) -> CliError {
         session.ui.note(&format!("  {}: {state}", entry.step));
     }
     report::save_unfinished(session, "interrupted", "Ctrl-C");
-    let done = session.journal.done();
     CliError {
-        error: anyhow::anyhow!(
-            "interrupted after {done} of the steps above; nothing is half-written"
-        ),
+        error: anyhow::anyhow!("{}", left_behind(&entries)),
         ..error
+    }
+}
+
+/// Says what is there now. A file is whole or not there; records, groups and connectors of one step come one by one.
+fn left_behind(entries: &[Entry]) -> String {
+    let done = entries.iter().filter(|e| e.result.is_some()).count();
+    let begun = entries.iter().find(|e| e.result.is_none());
+    let part = begun.map_or(String::new(), |entry| {
+        format!("; a part of \"{}\" may be done", entry.step)
+    });
+    format!("interrupted after {done} of the steps above{part}; what is done stays")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(step: &str, result: Option<&str>) -> Entry {
+        Entry {
+            step: step.to_owned(),
+            started: String::new(),
+            finished: None,
+            result: result.map(str::to_owned),
+            error: None,
+        }
+    }
+
+    #[test]
+    fn a_step_that_was_begun_may_be_half_done_and_that_is_said() {
+        let topic = entry("create topic t", Some("created"));
+        let said = left_behind(&[topic.clone(), entry("seed 9 offsets", None)]);
+        assert_eq!(
+            said,
+            "interrupted after 1 of the steps above; a part of \"seed 9 offsets\" may be done; what is done stays"
+        );
+        assert!(!left_behind(&[topic]).contains("a part"));
     }
 }

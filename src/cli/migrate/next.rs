@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use clap::ValueEnum as _;
-
-use super::args::{Migrate, State, Verify};
+use super::args::Migrate;
+use super::look::Look;
+use super::read::OFFSETS_FILE_KEY;
+use super::typed::typed;
+use crate::cli::args::typed_url;
 use crate::cli::shell::{quoted, quoted_path};
-use crate::model::secrets;
-use crate::plan::{ConnectorKind, Plan, Registrar, ReplicationFactor, Stopped};
+use crate::plan::{ConnectorKind, ConnectorPlan, Observed, Registrar, Stopped};
 
 /// One thing to do next.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -16,13 +17,18 @@ pub(super) struct Next {
     pub(super) command: String,
 }
 
-/// Returns how to register on a Connect cluster whose workers run already.
-pub(super) fn registration(args: &Migrate) -> String {
-    typed(args, &["--url", "http://WORKER:8083"])
+/// Returns how to register on a Connect cluster whose workers run already: with the address that one of them tells the
+/// others, where it is known.
+pub(super) fn registration(args: &Migrate, seen: Option<&Observed>) -> String {
+    let group = seen.and_then(|seen| seen.connect_group.as_ref());
+    let told = group.and_then(|group| group.urls.first());
+    let url = told.map_or("http://WORKER:8083", String::as_str);
+    typed(args, &["--url", url])
 }
 
 /// Returns what is left to the operator after a plan was applied.
-pub(super) fn commands(args: &Migrate, plan: &Plan) -> Vec<Next> {
+pub(super) fn commands(args: &Migrate, after: &Look) -> Vec<Next> {
+    let plan = &after.plan;
     let mut next = Vec::new();
     if !matches!(plan.stopped, Stopped::Proven(_)) {
         next.push(said(
@@ -50,7 +56,7 @@ pub(super) fn commands(args: &Migrate, plan: &Plan) -> Vec<Next> {
         if plan.registrar != Registrar::Control && unregistered {
             next.push(said(
                 "register the connectors, once a worker answers",
-                &registration(args),
+                &registration(args, after.observed.as_ref()),
             ));
         }
     }
@@ -71,22 +77,38 @@ pub(super) fn commands(args: &Migrate, plan: &Plan) -> Vec<Next> {
         },
         &old,
     ));
-    next.extend(way_back(&worker, plan).filter(|_| sources));
+    let standalone = after.inputs.deployment.worker.properties();
+    let named = standalone.get(OFFSETS_FILE_KEY).cloned();
+    let given = || Some(plan.offsets.path.as_ref()?.to_string_lossy().into_owned());
+    if let Some(file) = named.or_else(given).filter(|_| sources) {
+        let only_ours = args.target.adopt;
+        next.push(way_back(&worker, &plan.connectors, only_ours, &file));
+    }
     next
 }
 
-/// Once the connectors have delivered, the offsets file is old.
-fn way_back(worker: &Path, plan: &Plan) -> Option<Next> {
-    let file = plan.offsets.path.as_ref()?;
-    let (worker, file) = (worker.to_string_lossy(), file.to_string_lossy());
-    Some(said(
+/// Once the connectors have delivered, the offsets file is old: `to` is the one that the standalone worker reads.
+fn way_back(worker: &Path, connectors: &[ConnectorPlan], only_ours: bool, to: &str) -> Next {
+    let mut words = ["connectctl", "offsets", "export", "--worker-config"]
+        .map(str::to_owned)
+        .to_vec();
+    words.push(worker.to_string_lossy().into_owned());
+    words.extend(["--to".to_owned(), to.to_owned()]);
+    for source in connectors.iter().filter(|c| c.kind != ConnectorKind::Sink) {
+        // In a cluster that others use, theirs are no business of the standalone worker.
+        if only_ours {
+            words.extend(["--connector".to_owned(), source.name.clone()]);
+        }
+        if source.old_name != source.name {
+            let back = format!("{}={}", source.name, source.old_name);
+            words.extend(["--rename".to_owned(), back]);
+        }
+    }
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    said(
         "the way back once they have delivered, with the connectors stopped: first their positions as a file",
-        &format!(
-            "connectctl offsets export --worker-config {} --to {}",
-            quoted(&worker),
-            quoted(&file)
-        ),
-    ))
+        &words.join(" "),
+    )
 }
 
 /// Connector files that are repeated in a command for the eye.
@@ -97,25 +119,13 @@ pub(super) fn again(args: &Migrate) -> String {
     if args.connectors.len() > REPEATED {
         return "the same command without --dry-run".to_owned();
     }
-    let urls = |flag: &'static str, urls: &[String]| -> Vec<String> {
-        let typed = urls
-            .iter()
-            .flat_map(|url| [flag.to_owned(), quoted(&secrets::redact_url(url))]);
-        typed.collect()
-    };
-    let mut more = urls("--source-url", &args.source.source_url);
-    more.extend(urls("--url", &args.rest.url));
-    let switches = [
-        ("--offline", args.offline),
-        ("--overwrite-offsets", args.target.overwrite_offsets),
-        ("--yes", args.yes),
-    ];
-    more.extend(
-        switches
-            .iter()
-            .filter(|(_, on)| *on)
-            .map(|(name, _)| (*name).to_owned()),
-    );
+    let urls = args.rest.url.iter();
+    let mut more: Vec<String> = urls
+        .flat_map(|url| ["--url".to_owned(), typed_url(url)])
+        .collect();
+    let switches = [("--offline", args.offline), ("--yes", args.yes)];
+    let on = switches.iter().filter(|(_, on)| *on);
+    more.extend(on.map(|(name, _)| (*name).to_owned()));
     let more: Vec<&str> = more.iter().map(String::as_str).collect();
     typed(args, &more)
 }
@@ -128,7 +138,7 @@ fn said(why: &str, command: &str) -> Next {
 }
 
 fn url(args: &Migrate) -> String {
-    let url = args.rest.url.first().map(|url| secrets::redact_url(url));
+    let url = args.rest.url.first().map(|url| typed_url(url));
     url.map_or_else(
         || "http://WORKER:8083".to_owned(),
         |url| url.trim_end_matches('/').to_owned(),
@@ -142,73 +152,38 @@ fn rollback(args: &Migrate) -> String {
     })
 }
 
-/// The command line that was typed, without secrets, without `--offline`, with some more arguments.
-fn typed(args: &Migrate, more: &[&str]) -> String {
-    let mut words = vec![
-        "connectctl".to_owned(),
-        "migrate".to_owned(),
-        quoted_path(&args.worker),
-    ];
-    words.extend(args.connectors.iter().map(|path| quoted_path(path)));
-    let mut flag = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
-            words.push(name.to_owned());
-            words.push(quoted(&value));
-        }
-    };
-    let default_out = args.out == Path::new("distributed");
-    flag(
-        "--out",
-        (!default_out).then(|| args.out.to_string_lossy().into_owned()),
-    );
-    flag("--group-id", args.target.group_id.clone());
-    flag("--config-topic", args.target.config_topic.clone());
-    flag("--offset-topic", args.target.offset_topic.clone());
-    flag("--status-topic", args.target.status_topic.clone());
-    flag(
-        "--replication-factor",
-        match args.target.replication_factor {
-            ReplicationFactor::Auto => None,
-            ReplicationFactor::BrokerDefault => Some("-1".to_owned()),
-            ReplicationFactor::Fixed(replicas) => Some(replicas.to_string()),
-        },
-    );
-    let state = args.target.initial_state.to_possible_value();
-    let state = state.filter(|_| args.target.initial_state != State::Running);
-    flag("--initial-state", state.map(|s| s.get_name().to_owned()));
-    for rename in &args.source.rename {
-        flag("--rename", Some(format!("{}={}", rename.old, rename.new)));
-    }
-    for (key, value) in &args.target.set {
-        flag(
-            "--set",
-            Some(format!("{key}={}", secrets::shown(key, value))),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::builder::{SINK, SOURCE, WORKER, choices, cluster, deployment, make};
+    use crate::plan::{Choices, Rename};
+
+    #[test]
+    fn the_way_back_gives_the_old_names_to_the_file_that_the_standalone_worker_reads() {
+        let rename = |old: &str, new: &str| Rename {
+            old: old.to_owned(),
+            new: new.to_owned(),
+        };
+        let renamed = Choices {
+            renames: vec![
+                rename("src", "new one"),
+                rename("local-file-sink", "new-sink"),
+            ],
+            group_id: Some("g".to_owned()),
+            ..choices()
+        };
+        let deployment = deployment(WORKER, &[SOURCE, SINK]);
+        let plan = make(&deployment, &renamed, Some(&cluster())).unwrap();
+        let worker = Path::new("d/w.properties");
+        let command = |only_ours| way_back(worker, &plan.connectors, only_ours, "/tmp/my offsets");
+        assert_eq!(
+            command(false).command,
+            "connectctl offsets export --worker-config d/w.properties --to '/tmp/my offsets' --rename 'new one=src'"
+        );
+        let among_others = command(true).command;
+        assert!(
+            among_others.contains(" --connector 'new one' --rename "),
+            "{among_others}"
         );
     }
-    let verify = args.verify.to_possible_value();
-    let verify = verify.filter(|_| args.verify != Verify::Control);
-    flag("--verify", verify.map(|how| how.get_name().to_owned()));
-    let offsets = args.source.offsets.as_ref();
-    flag(
-        "--offsets",
-        offsets.map(|path| path.to_string_lossy().into_owned()),
-    );
-    for id in &args.accept {
-        flag("--accept", Some(id.clone()));
-    }
-    let switches = [
-        ("--no-offsets", args.source.no_offsets),
-        ("--source-stopped", args.source.source_stopped),
-        ("--delete-old", args.source.delete_old),
-        ("--adopt", args.target.adopt),
-    ];
-    words.extend(
-        switches
-            .iter()
-            .filter(|(_, on)| *on)
-            .map(|(name, _)| (*name).to_owned()),
-    );
-    words.extend(args.rest.flags.words());
-    words.extend(more.iter().map(ToString::to_string));
-    words.join(" ")
 }

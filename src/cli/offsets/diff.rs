@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::store::{ClusterStore, Loaded};
-use crate::cli::args::{Connection, Format, Global};
+use crate::cli::args::{Connection, Format, Global, shown_text};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::listing::{self, Listing};
 use crate::cli::output::Ui;
@@ -63,7 +63,7 @@ fn place(text: &str) -> Result<Place, String> {
             .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
     if is_url("http://") || is_url("https://") {
-        return Ok(Place::Rest(text.to_owned()));
+        return shown_text(text).map(Place::Rest);
     }
     match text.split_once(':') {
         Some(("file", path)) if !path.is_empty() => Ok(Place::File(path.into())),

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::listing::OffsetListing;
 use super::store::{ClusterStore, Loaded};
-use crate::cli::args::{Connection, Format, Global};
+use crate::cli::args::{Connection, Format, Global, shown_text};
 use crate::cli::error::{CliError, Kind, Outcome};
 use crate::cli::listing;
 use crate::cli::output::Ui;
@@ -27,7 +27,7 @@ pub(super) struct Show {
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// REST URL of a worker; repeat it for more workers of the same cluster
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = shown_text)]
     url: Vec<String>,
     /// Also show in which of N partitions of an offset topic each key of FILE would lie
     #[arg(long, value_name = "N", requires = "file", value_parser = clap::value_parser!(i32).range(1..))]

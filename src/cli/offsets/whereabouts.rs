@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::store::{ClusterStore, Loaded};
-use crate::cli::args::{Connection, Format, Global};
+use crate::cli::args::{Connection, Format, Global, shown_text};
 use crate::cli::connect::{PropertiesFile, kafka_failed, rest_failed};
 use crate::cli::error::{CliError, Kind, Outcome};
 use crate::cli::listing::{self, Listing};
@@ -38,7 +38,7 @@ pub(super) struct Where {
     #[arg(long, value_name = "FILE")]
     offsets: Option<PathBuf>,
     /// REST URL of a worker; repeat it for more workers of the same cluster
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = shown_text)]
     url: Vec<String>,
     /// Output format
     #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]

@@ -12,23 +12,35 @@ use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::groups::{GroupDescription, Positions};
 use crate::io::kafka::offsets::OffsetSpec;
 use crate::plan::{ConnectGroup, Observed, PartitionPosition, Plan, SinkGroup};
+use crate::protocol::connect_group::Subscription;
 
 /// `session.timeout.ms` of a worker that does not set it.
 const DEFAULT_SESSION_MS: u64 = 10_000;
-
-/// How much later than at the end of a session a coordinator may notice.
-const GRACE: Duration = Duration::from_secs(3);
 
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Topics whose ends are asked for at the same time.
 const AT_ONCE: usize = 16;
 
+/// What a look waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Client id and host of the members that must leave.
+    pub members: Vec<String>,
+    pub group: String,
+    /// The longest that it waits: a session of the worker file, and the timeout of a request.
+    pub at_most: Duration,
+}
+
+/// The Connect group is looked at last: who was seen in a sink's group or on a listener is in it, if it is its worker.
 pub(super) async fn observe(
     cluster: &Cluster,
     draft: &Plan,
+    waits: impl Fn(&Waiting),
     observed: &mut Observed,
 ) -> Result<(), KafkaError> {
+    observed.sink_groups =
+        sink_groups(cluster, &draft.sink_groups(), &observed.topic_names).await?;
     let listing = cluster.list_groups().await?;
     // A broker that does not answer may coordinate the very group that must not be missed.
     if let Some(error) = listing.unanswered.into_values().next() {
@@ -40,10 +52,8 @@ pub(super) async fn observe(
         .map(|(id, group)| (id, group.protocol_type))
         .collect();
     if observed.groups.contains_key(&draft.group_id) {
-        observed.connect_group = without_our_ghost(cluster, draft).await?;
+        observed.connect_group = without_our_ghost(cluster, draft, waits).await?;
     }
-    observed.sink_groups =
-        sink_groups(cluster, &draft.sink_groups(), &observed.topic_names).await?;
     Ok(())
 }
 
@@ -53,12 +63,15 @@ pub(super) async fn observe(
 async fn without_our_ghost(
     cluster: &Cluster,
     draft: &Plan,
+    waits: impl Fn(&Waiting),
 ) -> Result<Option<ConnectGroup>, KafkaError> {
     let session = draft.worker.get("session.timeout.ms");
     let session = session.and_then(|text| text.trim().parse().ok());
     let session = Duration::from_millis(session.unwrap_or(DEFAULT_SESSION_MS));
-    let deadline = Instant::now() + session + GRACE;
+    let at_most = session + cluster.settings().timeout;
+    let deadline = Instant::now() + at_most;
     let ours = format!("{CLIENT_ID} at ");
+    let mut told = false;
     loop {
         let group = connect_group(cluster, &draft.group_id).await?;
         let members = group.as_ref().map_or(&[][..], |group| &group.members);
@@ -66,10 +79,14 @@ async fn without_our_ghost(
         if !is_ours || Instant::now() >= deadline {
             return Ok(group);
         }
-        tracing::info!(
-            group = draft.group_id,
-            "waiting for an embedded worker to leave the group"
-        );
+        if !told {
+            waits(&Waiting {
+                members: members.to_vec(),
+                group: draft.group_id.clone(),
+                at_most,
+            });
+            told = true;
+        }
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -89,7 +106,29 @@ pub async fn connect_group(
         state: group.state.clone(),
         protocol_type: group.protocol_type.clone(),
         members: member_names(&group),
+        urls: urls(&group),
     }))
+}
+
+/// Where workers say that they answer; what is no plain URL is nobody's address.
+fn urls(group: &GroupDescription) -> Vec<String> {
+    let workers = group.members.iter().filter(|m| m.client_id != CLIENT_ID);
+    let told = workers.filter_map(|member| Subscription::decode(&member.metadata).ok());
+    let mut urls: Vec<String> = told
+        .map(|subscription| subscription.url.trim_end_matches('/').to_owned())
+        .filter(|url| is_address(url))
+        .collect();
+    urls.sort();
+    urls.dedup();
+    urls
+}
+
+fn is_address(url: &str) -> bool {
+    let address = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| url.strip_prefix(scheme));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]%/".contains(c);
+    address.is_some_and(|address| !address.is_empty() && address.chars().all(plain))
 }
 
 /// Returns the groups that exist, with their committed offsets and the ends of those partitions.
@@ -164,4 +203,50 @@ fn member_names(group: &GroupDescription) -> Vec<String> {
     let mut names: Vec<_> = group.members.iter().map(ToString::to_string).collect();
     names.sort();
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::kafka::groups::GroupMember;
+
+    fn member(client_id: &str, url: &str) -> GroupMember {
+        let subscription = Subscription {
+            version: 2,
+            url: url.to_owned(),
+            config_offset: 1,
+            allocation: None,
+        };
+        GroupMember {
+            member_id: "m".to_owned(),
+            client_id: client_id.to_owned(),
+            client_host: "/10.0.0.7".to_owned(),
+            metadata: subscription.encode().unwrap(),
+            assignment: bytes::Bytes::new(),
+        }
+    }
+
+    #[test]
+    fn workers_tell_their_addresses_and_nothing_else_is_taken_for_one() {
+        let mut members = vec![
+            member("connect-2", "https://[::1]:8443/"),
+            member("connect-1", "http://host:8083/"),
+            member("connect-3", "http://host:8083/"),
+            member(CLIENT_ID, "http://127.0.0.1:1/"),
+            member("connect-4", "http://host/'; rm x"),
+            member("connect-5", "file:///etc"),
+        ];
+        // A member that is joining has told nothing yet.
+        members.push(GroupMember {
+            metadata: bytes::Bytes::new(),
+            ..member("connect-6", "")
+        });
+        let group = GroupDescription {
+            state: "Stable".to_owned(),
+            protocol_type: "connect".to_owned(),
+            protocol: "sessioned".to_owned(),
+            members,
+        };
+        assert_eq!(urls(&group), ["http://host:8083", "https://[::1]:8443"]);
+    }
 }

@@ -14,7 +14,7 @@ use crate::io::kafka::error::KafkaError;
 use crate::plan::{Observed, Plan};
 
 pub use advertised::{Advertised, advertised};
-pub use groups::connect_group;
+pub use groups::{Waiting, connect_group};
 pub use source::{SourceWorker, Whereabouts, listener_urls};
 pub use stores::registered_connectors;
 
@@ -30,11 +30,13 @@ const BROKER_SETTINGS: &[&str] = &[
 
 /// Looks at everything that the plan's names point to.
 ///
-/// `draft` is the plan without a cluster: it names the storage topics, the Connect group and the sinks' groups.
+/// `draft` is the plan without a cluster: it names the storage topics, the Connect group and the sinks' groups. `waits` is
+/// told when the look has to wait.
 pub async fn observe(
     cluster: &Cluster,
     draft: &Plan,
     source: &SourceWorker,
+    waits: impl Fn(&Waiting),
 ) -> Result<Observed, KafkaError> {
     let description = cluster.describe().await?;
     let mut observed = Observed {
@@ -47,9 +49,9 @@ pub async fn observe(
         ..Observed::default()
     };
     topics::observe(cluster, draft, &mut observed).await?;
-    groups::observe(cluster, draft, &mut observed).await?;
-    stores::observe(cluster, draft, &mut observed).await?;
     let mut found = source.whereabouts().await;
+    groups::observe(cluster, draft, waits, &mut observed).await?;
+    stores::observe(cluster, draft, &mut observed).await?;
     // What is registered in the target may well be seen at a worker of the target.
     let registered = &observed.stored_connectors;
     found.at_rest.retain(|name| !registered.contains_key(name));

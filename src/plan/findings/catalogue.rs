@@ -416,6 +416,11 @@ pub const CATALOGUE: &[Pitfall] = &[
         listed: &[(Warn, "a_sink_without_committed_offsets_is_a_warning")],
     },
     Pitfall {
+        id: "group-in-use",
+        what: "connectors are not registered or not in their final state, and workers run already: no embedded worker joins",
+        listed: &[(Block, "workers-before-the-final-states")],
+    },
+    Pitfall {
         id: "old-name-in-use",
         what: "`--delete-old`, and the target cluster has a connector of the old name",
         listed: &[(

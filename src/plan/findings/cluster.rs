@@ -1,11 +1,12 @@
 //! Whose the cluster is, whether the old worker is stopped, and what the brokers allow.
 
-use super::{Evidence, Findings};
-use crate::plan::{ConnectorKind, Ownership, Stopped, ownership};
+use super::{Evidence, Findings, GROUP_IN_USE, some_of};
+use crate::plan::{ConnectorKind, Observed, Ownership, Stopped, ownership};
 
 pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     standalone_at_work(evidence, findings);
     foreign_cluster(evidence, findings);
+    nobody_registers(evidence, findings);
     group_of_another_protocol(evidence, findings);
     other_kafka(evidence, findings);
     permissions(evidence, findings);
@@ -80,6 +81,47 @@ fn foreign_cluster(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             message,
             "choose another --group-id (and topics), or add --adopt if this cluster is to have the connectors",
         );
+    }
+}
+
+/// Workers run that have nothing to run: most likely they were started for this plan too early.
+fn is_idle(shown: &[String], observed: Option<&Observed>) -> bool {
+    // Nothing but the members shows that somebody else is at home.
+    shown.len() == 1 && observed.is_some_and(|o| o.is_in_use() && o.stored_connectors.is_empty())
+}
+
+/// An embedded worker joins only a group that nobody is in. What is then left undone must not look done.
+fn nobody_registers(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+    let choices = evidence.choices;
+    if let Ownership::Foreign(shown) = evidence.ownership
+        && !choices.adopt
+        && !is_idle(shown, evidence.observed)
+    {
+        // P19 stops that plan, and these workers are nobody to ask.
+        return;
+    }
+    let unfinished = ownership::unfinished(evidence.moving, choices, evidence.observed);
+    if unfinished.is_empty() {
+        return;
+    }
+    let group = &evidence.converted.group_id;
+    findings.block(
+        GROUP_IN_USE,
+        group.clone(),
+        format!(
+            "the Connect group {group} is in use, so no embedded worker joins it to finish what is missing: {}",
+            some_of(unfinished.iter().map(String::as_str))
+        ),
+        by_rest(evidence.observed),
+    );
+}
+
+/// Says how the workers that run are made to register.
+fn by_rest(observed: Option<&Observed>) -> String {
+    let group = observed.and_then(|o| o.connect_group.as_ref());
+    match group.and_then(|group| group.urls.first()) {
+        Some(url) => format!("let the workers that run do it: --url {url}"),
+        None => "let a worker that runs do it: --url http://WORKER:8083; a member that another run of this command left is gone when its session has ended: then run the same command again".to_owned(),
     }
 }
 

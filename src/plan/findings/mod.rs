@@ -25,6 +25,9 @@ use crate::plan::stopped::Judgement;
 use crate::plan::worker_file::Converted;
 use crate::plan::{Choices, Class, Deployment, Finding, Observed, Ownership, TopicPlan};
 
+/// The finding that only a running Connect cluster can register what is left.
+pub const GROUP_IN_USE: &str = "group-in-use";
+
 /// Everything that findings are drawn from.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {

@@ -72,6 +72,7 @@ fn topic(topic: &TopicPlan) -> Value {
         TopicState::Unknown => ("unknown", &[]),
         TopicState::Missing => ("missing", &[]),
         TopicState::Hidden => ("hidden", &[]),
+        TopicState::SettingsHidden => ("settings-hidden", &[]),
         TopicState::Right => ("right", &[]),
         TopicState::Wrong(what) => ("wrong", what),
     };

@@ -123,6 +123,7 @@ fn topic_line(topic: &TopicPlan, width: usize) -> String {
         TopicState::Unknown => "not looked at".to_owned(),
         TopicState::Missing => "to create".to_owned(),
         TopicState::Hidden => "not visible".to_owned(),
+        TopicState::SettingsHidden => "exists, its settings may not be read".to_owned(),
         TopicState::Right => "already right".to_owned(),
         TopicState::Wrong(what) => format!("wrong: {}", what.join("; ")),
     };
@@ -215,7 +216,15 @@ fn steps(plan: &Plan, page: &mut Page) {
     let steps = plan.steps();
     page.heading("Steps");
     if steps.is_empty() {
-        page.line(format_args!("  nothing to do"));
+        let blocked = plan.blocked().next().is_some();
+        page.line(format_args!(
+            "  {}",
+            if blocked {
+                "none before what blocks has an answer"
+            } else {
+                "nothing to do"
+            }
+        ));
     } else if steps.len() <= STEPS_SHOWN {
         for (number, step) in steps.iter().enumerate() {
             page.line(format_args!(

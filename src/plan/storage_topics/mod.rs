@@ -84,10 +84,12 @@ pub struct Judgement {
 impl Judgement {
     /// Returns the judgement as the plan carries it.
     pub fn state(&self) -> TopicState {
-        if self.faults.is_empty() {
+        if !self.faults.is_empty() {
+            TopicState::Wrong(self.faults.iter().map(ToString::to_string).collect())
+        } else if self.settings_known {
             TopicState::Right
         } else {
-            TopicState::Wrong(self.faults.iter().map(ToString::to_string).collect())
+            TopicState::SettingsHidden
         }
     }
 }

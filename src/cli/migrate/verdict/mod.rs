@@ -1,0 +1,417 @@
+//! One line per promise: kept, broken, or not performed.
+
+mod promise;
+
+use std::fmt::Write as _;
+
+use super::look::Look;
+use crate::io::observe::Advertised;
+use crate::plan::{
+    self, ConnectorKind, ConnectorPlan, Observed, Plan, ReadBack, Registrar, Registration, Stopped,
+    TopicState,
+};
+use crate::worker::control;
+pub(super) use promise::Promise;
+use promise::{Verdict, broken, kept, not_known, not_performed};
+
+/// Judges a run by a look taken after it: desired minus observed must be nothing.
+pub(super) fn judge(
+    applied: &Plan,
+    before: Option<&Observed>,
+    after: &Look,
+    control: Option<&control::Report>,
+) -> Vec<Promise> {
+    let plan = &after.plan;
+    let mut promises = vec![
+        still_stopped(applied, after),
+        files(plan),
+        topics(plan),
+        offsets(applied, after),
+        sink_groups(applied, before, after.observed.as_ref()),
+        registered(applied, after.observed.as_ref()),
+    ];
+    match control {
+        Some(report) => promises.extend(report.promises.iter().map(of_embedded_worker)),
+        None => promises.push(embedded_worker()),
+    }
+    promises
+}
+
+/// The address at which the deployed workers will reach each other; nobody need listen there yet.
+pub(super) fn advertised_address(found: &Advertised) -> Promise {
+    let promise = "advertised address";
+    let detail = found.to_string();
+    match found {
+        Advertised::Proven { .. } => kept(promise, detail),
+        Advertised::NotReachable { .. } | Advertised::OwnHost { .. } => {
+            not_performed(promise, &detail)
+        }
+        Advertised::NoListener => broken(promise, detail),
+    }
+}
+
+/// What the embedded worker promised.
+fn of_embedded_worker(promise: &control::Promise) -> Promise {
+    Promise {
+        name: promise.subject.promise(),
+        verdict: match promise.verdict {
+            control::Verdict::Kept => Verdict::Kept,
+            control::Verdict::Broken => Verdict::Broken,
+            control::Verdict::NotPerformed => Verdict::NotPerformed,
+        },
+        detail: promise.detail.clone(),
+        ms: promise.took,
+    }
+}
+
+/// What is promised when nothing was applied or the run ended half-way.
+pub(super) fn unfinished(plan: &Plan) -> Vec<Promise> {
+    let rest = [FILES, TOPICS, OFFSETS, SINK_GROUPS, REGISTERED];
+    let mut promises = vec![stopped(plan)];
+    promises.extend(rest.map(|promise| not_performed(promise, "the run did not reach its end")));
+    promises.push(embedded_worker());
+    promises
+}
+
+pub(super) fn is_broken(promises: &[Promise]) -> bool {
+    promises.iter().any(|p| p.verdict == Verdict::Broken)
+}
+
+const STOPPED: &str = "standalone worker stopped";
+const FILES: &str = "files written";
+const TOPICS: &str = "storage topics right";
+const OFFSETS: &str = "offsets byte for byte in the topic";
+const SINK_GROUPS: &str = "sink groups unchanged";
+const REGISTERED: &str = "connectors registered";
+
+const CHANGED: &str = "the offsets file has changed since it was copied: is a standalone worker still running? Stop it; once the connectors are STOPPED, --overwrite-offsets copies the file again";
+
+/// What was proven before the run, unless the look after it shows otherwise.
+fn still_stopped(applied: &Plan, after: &Look) -> Promise {
+    let deployment = &after.inputs.deployment;
+    let observed = after.observed.as_ref();
+    match observed.and_then(|seen| plan::standalone_at_work(applied, deployment, seen)) {
+        Some(how) => broken(STOPPED, how),
+        None => stopped(applied),
+    }
+}
+
+fn stopped(plan: &Plan) -> Promise {
+    match &plan.stopped {
+        Stopped::Proven(how) => kept(STOPPED, format!("proven: {how}")),
+        Stopped::Asserted => not_performed(STOPPED, "asserted by --source-stopped, not proven"),
+        Stopped::Unknown(why) => not_performed(STOPPED, &format!("unknown: {why}")),
+    }
+}
+
+fn files(plan: &Plan) -> Promise {
+    let missing: Vec<_> = plan
+        .files
+        .iter()
+        .filter(|f| f.state != crate::plan::FileState::Same)
+        .map(|f| f.path.display().to_string())
+        .collect();
+    if missing.is_empty() {
+        kept(FILES, format!("{} files", plan.files.len()))
+    } else {
+        broken(FILES, format!("not as planned: {}", missing.join(", ")))
+    }
+}
+
+/// As the plan judges them: what only warns there, or was accepted, breaks no promise here.
+fn topics(plan: &Plan) -> Promise {
+    if plan.cluster.is_none() {
+        return not_performed(TOPICS, "--offline");
+    }
+    let (mut wrong, mut unknown, mut right) = (Vec::new(), Vec::new(), Vec::new());
+    for topic in &plan.topics {
+        let name = &topic.wanted.name;
+        let mut blocking = plan.blocked().filter(|f| f.subject == *name);
+        match (&topic.state, blocking.next()) {
+            (_, Some(finding)) => wrong.push(finding.message.clone()),
+            (TopicState::Missing | TopicState::Unknown, None) => {
+                wrong.push(format!("{name} is missing"));
+            }
+            (TopicState::Hidden, None) => unknown.push(format!("{name} may not be looked at")),
+            (TopicState::SettingsHidden, None) => {
+                unknown.push(format!("the settings of {name} may not be read"));
+            }
+            (TopicState::Wrong(what), None) => {
+                right.push(format!("{name} with a warning: {}", what.join("; ")));
+            }
+            (TopicState::Right, None) => right.push(name.clone()),
+        }
+    }
+    if !wrong.is_empty() {
+        broken(TOPICS, wrong.join("; "))
+    } else if !unknown.is_empty() {
+        not_known(TOPICS, unknown.join("; "))
+    } else {
+        kept(TOPICS, right.join(", "))
+    }
+}
+
+/// Judged by what was applied: afterwards every connector that was given its state counts as moved.
+fn offsets(applied: &Plan, after: &Look) -> Promise {
+    let Some(observed) = &after.observed else {
+        return not_performed(OFFSETS, "--offline");
+    };
+    if applied.offsets.path.is_none() {
+        return not_performed(OFFSETS, "--no-offsets: the positions were given up");
+    }
+    let sources = applied
+        .connectors
+        .iter()
+        .filter(|c| c.kind != ConnectorKind::Sink);
+    let (moved, moving): (Vec<_>, Vec<_>) = sources.partition(|c| c.already_moved);
+    if moved.is_empty() && moving.is_empty() {
+        return kept(OFFSETS, "no source connector: nothing to copy".into());
+    }
+    if !moving.is_empty() && applied.offsets.sha256 != after.plan.offsets.sha256 {
+        return broken(OFFSETS, CHANGED.to_owned());
+    }
+    copied(&plan::read_back(applied, observed), moved.len())
+}
+
+fn copied(found: &ReadBack, moved_before: usize) -> Promise {
+    let total = found.total();
+    if found.wrong > 0 {
+        let wrong = found.wrong;
+        return broken(
+            OFFSETS,
+            format!("{wrong} of {total} are missing, different or in another partition"),
+        );
+    }
+    let same = found.same;
+    let mut detail = format!("{same} of {total} read back, each in its partition");
+    if found.moved_on > 0 {
+        let moved_on = found.moved_on;
+        let _infallible = write!(detail, "; {moved_on} have moved on, their connectors run");
+    }
+    if moved_before > 0 {
+        let _infallible = write!(
+            detail,
+            "; {moved_before} connector(s) had moved before, the topic is the truth"
+        );
+    }
+    kept(OFFSETS, detail)
+}
+
+fn sink_groups(applied: &Plan, before: Option<&Observed>, after: Option<&Observed>) -> Promise {
+    let (Some(old), Some(new)) = (before, after) else {
+        return not_performed(SINK_GROUPS, "--offline");
+    };
+    // A sink that has moved before goes on by itself.
+    let moving = applied.connectors.iter().filter(|c| !c.already_moved);
+    let groups: Vec<_> = moving
+        .filter_map(|c| Some((c.old_group.as_deref()?, c.group.as_deref()?)))
+        .collect();
+    if groups.is_empty() {
+        return kept(SINK_GROUPS, "no sink connector to move".into());
+    }
+    let resumed = applied
+        .connectors
+        .iter()
+        .any(|c| c.registration != Registration::NotPlanned);
+    let wrong: Vec<String> = groups
+        .iter()
+        .flat_map(|(from, to)| moved_positions(from, to, old, new, resumed))
+        .collect();
+    if wrong.is_empty() {
+        let names = groups.iter().map(|(from, to)| {
+            if from == to {
+                (*from).to_owned()
+            } else {
+                format!("{to} where {from} stood")
+            }
+        });
+        kept(SINK_GROUPS, listed(names))
+    } else {
+        broken(SINK_GROUPS, wrong.join("; "))
+    }
+}
+
+/// Names the first few and counts the rest: a deployment may have thousands.
+fn listed(names: impl Iterator<Item = String>) -> String {
+    const NAMED: usize = 20;
+    let mut names = names.fuse();
+    let first: Vec<String> = names.by_ref().take(NAMED).collect();
+    match names.count() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+/// A sink that was resumed goes forward; nothing goes back, and nothing else moves at all.
+fn moved_positions(
+    from: &str,
+    to: &str,
+    old: &Observed,
+    new: &Observed,
+    resumed: bool,
+) -> Vec<String> {
+    let Some(old) = old.sink_groups.get(from) else {
+        return Vec::new();
+    };
+    let now = new.sink_groups.get(to);
+    old.positions
+        .iter()
+        .filter_map(|((topic, partition), before)| {
+            let at = (topic.clone(), *partition);
+            let after = now.and_then(|g| g.positions.get(&at)).map(|p| p.committed);
+            let fine = after.is_some_and(|after| {
+                after == before.committed || (resumed && after > before.committed)
+            });
+            let after = after.map_or("gone".to_owned(), |after| after.to_string());
+            (!fine).then(|| {
+                format!(
+                    "{from} {topic}-{partition} was at {} and {to} is {after}",
+                    before.committed
+                )
+            })
+        })
+        .collect()
+}
+
+fn registered(applied: &Plan, after: Option<&Observed>) -> Promise {
+    let planned = |c: &&ConnectorPlan| c.registration != Registration::NotPlanned;
+    let registered: Vec<_> = applied.connectors.iter().filter(planned).collect();
+    let Some(after) = after.filter(|_| !registered.is_empty()) else {
+        let all_moved = applied.connectors.iter().all(|c| c.already_moved);
+        let why = if applied.cluster.is_some() && all_moved {
+            "they have been before: the config topic is the truth"
+        } else {
+            "nobody was to register them: --verify none without --url"
+        };
+        return not_performed(REGISTERED, why);
+    };
+    let missing: Vec<_> = registered
+        .iter()
+        .filter(|c| !c.already_moved)
+        .filter(|c| {
+            let stored = after.stored_connectors.get(&c.name);
+            !stored.is_some_and(|stored| plan::is_same_config(&c.config, &stored.config))
+        })
+        .map(|c| c.name.clone())
+        .collect();
+    if !missing.is_empty() {
+        let missing = listed(missing.into_iter());
+        return broken(REGISTERED, format!("not there as planned: {missing}"));
+    }
+    let elsewhere = not_in_final_state(applied, after);
+    if !elsewhere.is_empty() {
+        let names = listed(elsewhere.into_iter());
+        return broken(
+            REGISTERED,
+            format!("not in their final state in the config topic: {names}"),
+        );
+    }
+    kept(REGISTERED, format!("{} connectors", registered.len()))
+}
+
+/// What `--url` answered counts only where our config topic says it too.
+fn not_in_final_state(applied: &Plan, after: &Observed) -> Vec<String> {
+    // The embedded worker reads its own final states back.
+    if applied.registrar != Registrar::Rest {
+        return Vec::new();
+    }
+    let moving = applied
+        .connectors
+        .iter()
+        .filter(|c| !c.already_moved && c.registration != Registration::NotPlanned);
+    moving
+        .filter(|c| {
+            let stored = after.stored_connectors.get(&c.name);
+            stored.is_none_or(|stored| stored.target != c.final_state)
+        })
+        .map(|c| c.name.clone())
+        .collect()
+}
+
+fn embedded_worker() -> Promise {
+    not_performed("embedded worker", "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::builder::{SINK, WORKER, choices, cluster, deployment, make};
+    use crate::plan::{Choices, ObservedTopic};
+
+    /// The plan for a deployment whose config topic exists like this.
+    fn with_topic(configs: &[(&str, &str)], accept: &[&str]) -> Plan {
+        let mut cluster = cluster();
+        let configs = configs.iter();
+        let existing = ObservedTopic {
+            partitions: 1,
+            replication_factor: 3,
+            configs: configs
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
+            ..ObservedTopic::default()
+        };
+        let worker = format!("{WORKER}config.storage.min.insync.replicas=2\n");
+        let choices = Choices {
+            accept: accept.iter().map(|id| (*id).to_owned()).collect(),
+            ..choices()
+        };
+        let topic = "_local_file_sink.config".to_owned();
+        cluster.topics.insert(topic, existing);
+        let deployment = deployment(&worker, &[SINK]);
+        let mut plan = make(&deployment, &choices, Some(&cluster)).expect("a plan");
+        // As they are once they were created.
+        for topic in &mut plan.topics[1..] {
+            topic.state = TopicState::Right;
+        }
+        plan
+    }
+
+    #[test]
+    fn a_topic_breaks_its_promise_only_by_what_stops_a_plan_and_is_not_accepted() {
+        let few = [("cleanup.policy", "compact"), ("min.insync.replicas", "1")];
+        let plan = with_topic(&few, &[]);
+        assert!(matches!(plan.topics[0].state, TopicState::Wrong(_)));
+        let promise = topics(&plan);
+        assert_eq!(promise.verdict, Verdict::Kept, "{promise:?}");
+        assert!(
+            promise.detail.contains("min.insync.replicas"),
+            "{promise:?}"
+        );
+        let deletes = [("cleanup.policy", "delete"), ("min.insync.replicas", "2")];
+        assert_eq!(topics(&with_topic(&deletes, &[])).verdict, Verdict::Broken);
+        let accepted = topics(&with_topic(&deletes, &["P4"]));
+        assert_eq!(accepted.verdict, Verdict::Kept, "{accepted:?}");
+    }
+
+    #[test]
+    fn settings_that_may_not_be_read_are_no_proof() {
+        let plan = with_topic(&[], &[]);
+        assert_eq!(plan.topics[0].state, TopicState::SettingsHidden);
+        let promise = topics(&plan);
+        assert_eq!(promise.verdict, Verdict::NotKnown, "{promise:?}");
+        assert!(promise.detail.contains("may not be read"), "{promise:?}");
+    }
+
+    #[test]
+    fn offsets_are_kept_only_when_every_one_was_read_back_or_has_moved_on() {
+        let found = |same, moved_on, wrong| ReadBack {
+            same,
+            moved_on,
+            wrong,
+        };
+        let kept = copied(&found(3, 0, 0), 0);
+        assert_eq!(kept.detail, "3 of 3 read back, each in its partition");
+        let moved_on = copied(&found(2, 1, 0), 4);
+        assert_eq!(moved_on.verdict, Verdict::Kept);
+        assert!(moved_on.detail.contains("1 have moved on"), "{moved_on:?}");
+        assert!(is_broken(&[copied(&found(2, 0, 1), 0)]));
+    }
+
+    #[test]
+    fn many_names_are_counted() {
+        let names = |count: usize| listed((0..count).map(|n| n.to_string()));
+        assert_eq!(names(2), "0, 1");
+        assert!(names(20).ends_with("18, 19"));
+        assert!(names(22).ends_with("19 and 2 more"));
+    }
+}
