@@ -36,6 +36,14 @@ struct Shared {
     connections: Mutex<HashMap<String, Arc<Connection>>>,
 }
 
+/// What Metadata does with a topic that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    Stay,
+    /// A broker with `auto.create.topics.enable` creates it, as for Java's producer.
+    MayBeCreated,
+}
+
 /// What the last Metadata said about the cluster.
 #[derive(Debug, Clone, Default)]
 struct View {
@@ -94,15 +102,20 @@ impl Cluster {
     /// Connects to the first bootstrap server that answers and logs in; later operations may take `settings.timeout` each.
     pub async fn connect(settings: ClientSettings) -> Result<Self, KafkaError> {
         let retry = Retry::within(settings.timeout);
-        let cluster = Self(Arc::new(Shared {
+        let cluster = Self::unconnected(settings);
+        let nothing = Some(Vec::new());
+        cluster.metadata(nothing, retry.deadline()).await?;
+        Ok(cluster)
+    }
+
+    /// Connects when it is first asked something.
+    pub(in crate::io) fn unconnected(settings: ClientSettings) -> Self {
+        Self(Arc::new(Shared {
             caller: Arc::new(settings.caller()),
             settings,
             view: Mutex::default(),
             connections: Mutex::default(),
-        }));
-        let nothing = Some(Vec::new());
-        cluster.metadata(nothing, retry.deadline()).await?;
-        Ok(cluster)
+        }))
     }
 
     pub fn settings(&self) -> &ClientSettings {
@@ -290,6 +303,16 @@ impl Cluster {
         names: Option<Vec<String>>,
         deadline: Instant,
     ) -> Result<MetadataResponse, KafkaError> {
+        self.metadata_and(Missing::Stay, names, deadline).await
+    }
+
+    /// As [`Self::metadata`]; says what becomes of topics that do not exist.
+    pub(super) async fn metadata_and(
+        &self,
+        missing: Missing,
+        names: Option<Vec<String>>,
+        deadline: Instant,
+    ) -> Result<MetadataResponse, KafkaError> {
         let connection = self.any(deadline).await?;
         let topics = names.map(|names| {
             let topic = |name| MetadataRequestTopic::default().with_name(Some(topic_name(name)));
@@ -297,7 +320,7 @@ impl Cluster {
         });
         let request = MetadataRequest::default()
             .with_topics(topics)
-            .with_allow_auto_topic_creation(false);
+            .with_allow_auto_topic_creation(missing == Missing::MayBeCreated);
         let response = connection.call(&request, i16::MAX, deadline).await?;
         self.remember(&response);
         Ok(response)

@@ -1,9 +1,9 @@
 //! One socket to one broker: set up once, then many requests in flight, each with its own deadline.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::protocol::{Request, StrBytes};
@@ -20,9 +20,6 @@ use crate::io::kafka::verifier;
 use crate::io::kafka::versions::{Versions, api_name};
 use crate::io::kafka::wire::{Duplex, Wire, decoded, encoded, opened, read_frame};
 
-/// Requests that may wait for the socket to take them.
-const QUEUE: usize = 16;
-
 /// An authenticated connection. Dropping it closes the socket and fails what is in flight.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -30,7 +27,8 @@ pub(super) struct Connection {
     client_id: StrBytes,
     versions: Versions,
     next_id: AtomicI32,
-    outgoing: mpsc::Sender<Bytes>,
+    /// Not bounded: who sends waits for the answer, or counts what is in flight.
+    outgoing: mpsc::UnboundedSender<Bytes>,
     in_flight: Arc<InFlight>,
     _tasks: JoinSet<()>,
 }
@@ -58,7 +56,7 @@ impl Connection {
 
     fn start(wire: Wire) -> Self {
         let (reading, writing) = tokio::io::split(wire.stream);
-        let (outgoing, queue) = mpsc::channel(QUEUE);
+        let (outgoing, queue) = mpsc::unbounded_channel();
         let in_flight = Arc::new(InFlight::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(write_all(
@@ -116,47 +114,75 @@ impl Connection {
         version: i16,
         deadline: Instant,
     ) -> Result<R::Response, KafkaError> {
+        self.send(request, version)?.answer(deadline).await
+    }
+
+    /// Sends a request in `version`; requests arrive in the order in which they are sent.
+    pub(super) fn send<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+    ) -> Result<Sent<R>, KafkaError> {
         let name = api_name(R::KEY);
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let frame = encoded(&self.address, &self.client_id, id, request, version)?;
         let answer = self.in_flight.expect_answer(id, &name)?;
-        let waiting = Waiting {
-            in_flight: &self.in_flight,
-            id,
-        };
-        let started = Instant::now();
-        let exchange = async {
-            // A send fails only after the writer broke the connection, which answers below.
-            let _ = self.outgoing.send(frame).await;
-            answer.await
-        };
-        let outcome = tokio::time::timeout_at(deadline, exchange).await;
-        drop(waiting);
+        // Fails only after the writer broke the connection, which answers.
+        let _ = self.outgoing.send(frame);
+        Ok(Sent {
+            address: self.address.clone(),
+            name,
+            version,
+            started: Instant::now(),
+            answer,
+            waiting: Waiting {
+                in_flight: Arc::clone(&self.in_flight),
+                id,
+            },
+            request: PhantomData,
+        })
+    }
+}
+
+/// A request that was sent and not answered yet. Dropping it gives its answer up.
+#[derive(Debug)]
+pub(super) struct Sent<R> {
+    address: String,
+    name: String,
+    version: i16,
+    started: Instant,
+    answer: oneshot::Receiver<Result<Bytes, KafkaError>>,
+    waiting: Waiting,
+    request: PhantomData<fn() -> R>,
+}
+
+impl<R: Request> Sent<R> {
+    /// Waits for the answer; one that does not come until `deadline` breaks the connection.
+    pub(super) async fn answer(self, deadline: Instant) -> Result<R::Response, KafkaError> {
+        let outcome = tokio::time::timeout_at(deadline, self.answer).await;
+        let in_flight = Arc::clone(&self.waiting.in_flight);
+        drop(self.waiting);
         match outcome {
             Err(_) => {
-                let error = self.timed_out(&name, started.elapsed());
-                self.in_flight.break_with(&error);
+                let error = KafkaError::Timeout {
+                    address: self.address,
+                    what: format!("the answer to {}", self.name),
+                    after: self.started.elapsed(),
+                };
+                in_flight.break_with(&error);
                 Err(error)
             }
             Ok(Err(_)) => Err(KafkaError::Closed {
-                address: self.address.clone(),
-                during: name,
+                address: self.address,
+                during: self.name,
                 reason: None,
             }),
             Ok(Ok(frame)) => {
-                let took = started.elapsed();
-                tracing::debug!(request = %name, version, address = %self.address, ?took, "answered");
-                let (_, mut body) = opened::<R>(&self.address, frame?, version)?;
-                decoded(&self.address, &mut body, version)
+                let took = self.started.elapsed();
+                tracing::debug!(request = %self.name, version = self.version, address = %self.address, ?took, "answered");
+                let (_, mut body) = opened::<R>(&self.address, frame?, self.version)?;
+                decoded(&self.address, &mut body, self.version)
             }
-        }
-    }
-
-    fn timed_out(&self, name: &str, after: Duration) -> KafkaError {
-        KafkaError::Timeout {
-            address: self.address.clone(),
-            what: format!("the answer to {name}"),
-            after,
         }
     }
 }
@@ -227,12 +253,13 @@ fn during(error: KafkaError, name: String) -> KafkaError {
 }
 
 /// Takes the request off the list when its caller stops waiting, by deadline or by being dropped.
-struct Waiting<'a> {
-    in_flight: &'a InFlight,
+#[derive(Debug)]
+struct Waiting {
+    in_flight: Arc<InFlight>,
     id: i32,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
         self.in_flight.lock().waiting.remove(&self.id);
     }
@@ -241,7 +268,7 @@ impl Drop for Waiting<'_> {
 /// Writes whole frames: a caller that stops waiting never leaves half a request on the socket.
 async fn write_all(
     mut socket: WriteHalf<Box<dyn Duplex>>,
-    mut queue: mpsc::Receiver<Bytes>,
+    mut queue: mpsc::UnboundedReceiver<Bytes>,
     address: String,
     in_flight: Arc<InFlight>,
 ) {

@@ -86,6 +86,13 @@ const DEAD: &str = "Dead";
 /// Topic and partition.
 pub type TopicPartition = (String, i32);
 
+/// The member of a group as which offsets are committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committer {
+    pub generation: i32,
+    pub member_id: String,
+}
+
 /// Committed offsets of a group.
 pub type Positions = BTreeMap<TopicPartition, i64>;
 
@@ -251,9 +258,25 @@ impl Cluster {
         group: &str,
         offsets: &BTreeMap<TopicPartition, i64>,
     ) -> Result<BTreeMap<TopicPartition, Result<(), BrokerError>>, KafkaError> {
+        // Without generation and member: allowed while the group is empty.
+        let nobody = Committer {
+            generation: -1,
+            member_id: String::new(),
+        };
+        self.commit_offsets_as(&nobody, group, offsets).await
+    }
+
+    /// Commits offsets as a member of the group; each partition has its own outcome.
+    pub async fn commit_offsets_as(
+        &self,
+        committer: &Committer,
+        group: &str,
+        offsets: &BTreeMap<TopicPartition, i64>,
+    ) -> Result<BTreeMap<TopicPartition, Result<(), BrokerError>>, KafkaError> {
         let mut retry = self.retry();
         loop {
-            let outcomes = self.commit_once(group, offsets, retry.deadline()).await;
+            let deadline = retry.deadline();
+            let outcomes = self.commit_once(committer, group, offsets, deadline).await;
             let error = match outcomes {
                 Ok(outcomes) => {
                     let passing = outcomes.values().find_map(|o| o.as_ref().err());
@@ -273,6 +296,7 @@ impl Cluster {
 
     async fn commit_once(
         &self,
+        committer: &Committer,
         group: &str,
         offsets: &BTreeMap<TopicPartition, i64>,
         deadline: Instant,
@@ -292,10 +316,10 @@ impl Cluster {
                 .with_name(topic_name(topic))
                 .with_partitions(partitions)
         });
-        // Without generation and member: allowed while the group is empty.
         let request = OffsetCommitRequest::default()
             .with_group_id(group_id(group.to_owned()))
-            .with_generation_id_or_member_epoch(-1)
+            .with_generation_id_or_member_epoch(committer.generation)
+            .with_member_id(StrBytes::from_string(committer.member_id.clone()))
             .with_topics(topics.collect());
         let response = connection.call(&request, i16::MAX, deadline).await?;
         let mut outcomes = BTreeMap::new();

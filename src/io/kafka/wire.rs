@@ -23,6 +23,9 @@ const LONGEST_FRAME: usize = 0x2000_0000;
 /// Every broker since 2.4 answers it; older ones answer version 0 and say which they know.
 const API_VERSIONS: i16 = 3;
 
+/// Length and header of a request, with a client id of some length.
+const FRAME_OVERHEAD: usize = 64;
+
 /// A socket on which one request at a time is asked and answered.
 pub(super) struct Wire {
     pub(super) address: String,
@@ -140,7 +143,9 @@ pub(super) fn encoded<R: Request>(
         .with_request_api_version(version)
         .with_correlation_id(correlation_id)
         .with_client_id(Some(client_id.clone()));
-    let mut frame = BytesMut::new();
+    // A batch of records is not moved again while the frame grows.
+    let size = request.compute_size(version).unwrap_or(0);
+    let mut frame = BytesMut::with_capacity(size + FRAME_OVERHEAD);
     frame.put_i32(0);
     header
         .encode(&mut frame, R::header_version(version))

@@ -1,9 +1,9 @@
-//! Decompression of a batch's records, bounded.
+//! Compression of a batch's records, and decompression, bounded.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 
 use super::RecordBatchError;
 
@@ -41,7 +41,77 @@ impl fmt::Display for Codec {
     }
 }
 
+/// How hard a codec tries, in its own scale; `None` for its default.
+pub type Level = Option<i32>;
+
+/// Bytes of one block that `SnappyOutputStream` compresses at a time.
+const SNAPPY_BLOCK: usize = 32 << 10;
+
 impl Codec {
+    /// Returns the codec that a producer's `compression.type` names.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "none" => Self::None,
+            "gzip" => Self::Gzip,
+            "snappy" => Self::Snappy,
+            "lz4" => Self::Lz4,
+            "zstd" => Self::Zstd,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn attributes(self) -> i16 {
+        match self {
+            Self::None => 0,
+            Self::Gzip => 1,
+            Self::Snappy => 2,
+            Self::Lz4 => 3,
+            Self::Zstd => 4,
+        }
+    }
+
+    /// Appends the compressed form of `records`.
+    pub(super) fn compress(
+        self,
+        level: Level,
+        records: &[u8],
+        to: &mut BytesMut,
+    ) -> io::Result<()> {
+        match self {
+            Self::None => to.extend_from_slice(records),
+            Self::Gzip => {
+                let level = level.and_then(|level| u32::try_from(level).ok());
+                let level =
+                    level.map_or_else(flate2::Compression::default, flate2::Compression::new);
+                let mut encoder = flate2::write::GzEncoder::new(to.writer(), level);
+                encoder.write_all(records)?;
+                encoder.finish()?;
+            }
+            Self::Snappy => compress_snappy(records, to)?,
+            Self::Lz4 => {
+                let mut builder = lz4::EncoderBuilder::new();
+                builder
+                    .level(
+                        level
+                            .and_then(|level| u32::try_from(level).ok())
+                            .unwrap_or(0),
+                    )
+                    .block_mode(lz4::BlockMode::Independent)
+                    .block_size(lz4::BlockSize::Max64KB)
+                    .checksum(lz4::ContentChecksum::NoChecksum);
+                let mut encoder = builder.build(to.writer())?;
+                encoder.write_all(records)?;
+                encoder.finish().1?;
+            }
+            Self::Zstd => {
+                let mut encoder = zstd::Encoder::new(to.writer(), level.unwrap_or(3))?;
+                encoder.write_all(records)?;
+                encoder.finish()?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn from_attributes(attributes: i16) -> Option<Self> {
         match attributes & 0x07 {
             0 => Some(Self::None),
@@ -84,6 +154,21 @@ impl Codec {
         .map(Bytes::from)
         .map_err(failed)
     }
+}
+
+/// Writes snappy-java's framing.
+fn compress_snappy(records: &[u8], to: &mut BytesMut) -> io::Result<()> {
+    to.extend_from_slice(XERIAL_MAGIC);
+    // Version, and the oldest version that can read it.
+    to.put_u32(1);
+    to.put_u32(1);
+    let mut encoder = snap::raw::Encoder::new();
+    for block in records.chunks(SNAPPY_BLOCK) {
+        let compressed = encoder.compress_vec(block)?;
+        to.put_u32(u32::try_from(compressed.len()).unwrap_or(u32::MAX));
+        to.extend_from_slice(&compressed);
+    }
+    Ok(())
 }
 
 enum Failure {

@@ -1,10 +1,11 @@
-//! Record batches (message format v2) of fetched record data, decoded without copying.
+//! Record batches (message format v2): of fetched record data, decoded without copying; to be produced, encoded in place.
 //!
 //! Keys, values and headers of an uncompressed batch are slices of the fetched bytes; those of a compressed batch are
 //! slices of its decompressed bytes. Formats v0 and v1, which brokers since 3.0 no longer store, are refused by name.
 //! Learned from `org.apache.kafka.common.record.internal.DefaultRecordBatch` and `DefaultRecord`.
 
 mod batch;
+mod builder;
 mod compression;
 mod error;
 mod record;
@@ -14,7 +15,8 @@ use std::collections::HashSet;
 use bytes::Bytes;
 
 pub use batch::{Batch, Batches, Control};
-pub use compression::{Codec, LARGEST_BATCH};
+pub use builder::{BatchBuilder, EncodedBatch, NewHeader, NewRecord, Sequence};
+pub use compression::{Codec, LARGEST_BATCH, Level};
 pub use error::RecordBatchError;
 pub use record::{Header, Record, Records};
 
