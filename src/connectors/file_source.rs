@@ -7,7 +7,6 @@
 //! with an umlaut it reads part of the file again. A position in bytes is where either task goes on rightly, and in ASCII
 //! text both counts are one.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
@@ -63,7 +62,6 @@ pub struct Lines {
     cuts: Vec<Line>,
     /// Where in the file `data` begins.
     base: u64,
-    is_utf8: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -246,7 +244,6 @@ impl FileStreamSource {
         let base = self.position;
         self.position += start as u64;
         Some(Lines {
-            is_utf8: std::str::from_utf8(&data).is_ok(),
             data,
             cuts: lines,
             base,
@@ -275,29 +272,19 @@ impl Lines {
         self.cuts.is_empty()
     }
 
-    /// Returns the bytes of all lines with their ends.
-    pub fn bytes(&self) -> usize {
-        self.data.len()
-    }
-
-    /// Returns a line without its end; bytes that are no UTF-8 become U+FFFD, as Java decodes them.
-    pub fn get(&self, at: usize) -> Option<Cow<'_, str>> {
-        let bytes = self.raw(at)?;
-        if self.is_utf8 {
-            // Cut at ASCII characters, a line of UTF-8 is UTF-8.
-            return std::str::from_utf8(bytes).ok().map(Cow::Borrowed);
-        }
-        Some(String::from_utf8_lossy(bytes))
-    }
-
-    /// Returns the bytes of a line when all of the lines are UTF-8.
-    pub fn utf8_bytes(&self, at: usize) -> Option<&[u8]> {
-        self.raw(at).filter(|_| self.is_utf8)
-    }
-
-    fn raw(&self, at: usize) -> Option<&[u8]> {
+    /// Returns the bytes of a line, whatever they are, without copying them.
+    pub fn slice(&self, at: usize) -> Option<Bytes> {
         let line = self.cuts.get(at)?;
-        Some(&self.data[line.start as usize..line.end as usize])
+        Some(self.data.slice(line.start as usize..line.end as usize))
+    }
+
+    /// Returns the same lines with their positions only.
+    pub fn without_text(&self) -> Self {
+        Self {
+            data: Bytes::new(),
+            cuts: self.cuts.clone(),
+            base: self.base,
+        }
     }
 
     /// Returns the position in the file after a line and its end.
@@ -347,7 +334,8 @@ mod tests {
             while let Polled::Lines(lines) = self.source.poll().unwrap() {
                 assert!(!lines.is_empty());
                 for at in 0..lines.len() {
-                    let line = lines.get(at).unwrap().into_owned();
+                    let line = lines.slice(at).unwrap();
+                    let line = String::from_utf8_lossy(&line).into_owned();
                     all.push((line, lines.position_after(at).unwrap()));
                 }
             }
@@ -408,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_replaced() {
+    fn bytes_that_are_no_text_are_part_of_a_line() {
         let mut fixture = Fixture::new(&[]);
         fixture.append(b"a\xffb\nc\n");
         assert_eq!(pairs(&fixture.lines()), [("a\u{fffd}b", 4), ("c", 6)]);

@@ -16,6 +16,7 @@
 //! * [`rest`]: blocking JSON over HTTP.
 //! * [`run`]: a run of `connectctl` that something happens to from outside.
 //! * [`small`]: the smallest deployment, which nobody runs.
+//! * [`tasks`]: tasks of the native engine in the own process.
 //! * [`world`]: a temporary folder in which `connectctl` is run.
 //!
 //! Usable from `examples/*.rs` and `benches/*.rs` with
@@ -49,6 +50,7 @@ pub mod random;
 pub mod rest;
 pub mod run;
 pub mod small;
+pub mod tasks;
 pub mod wait;
 pub mod watchdog;
 pub mod world;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
+use super::offset_writer::OffsetWriter;
 use super::settings::WorkerSettings;
 use super::source_offsets::{SourceOffset, SourceOffsets};
 use super::task::{self, TaskHandle};
@@ -18,12 +19,11 @@ use crate::model::properties::Properties;
 #[derive(Debug, Clone)]
 pub struct TaskHost(Arc<Shared>);
 
-#[expect(dead_code, reason = "the source loop reads it")]
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) settings: WorkerSettings,
-    pub(super) cluster: Cluster,
     pub(super) offsets: SourceOffsets,
+    pub(super) offset_writer: OffsetWriter,
     incarnations: AtomicU64,
 }
 
@@ -55,8 +55,8 @@ impl TaskHost {
         let settings = WorkerSettings::read(worker)?;
         let offsets = SourceOffsets::start(cluster, &settings.offset_topic).await?;
         Ok(Self(Arc::new(Shared {
+            offset_writer: OffsetWriter::start(cluster, &settings.offset_topic),
             settings,
-            cluster: cluster.clone(),
             offsets,
             incarnations: AtomicU64::new(0),
         })))

@@ -4,10 +4,16 @@
 //! A task's life is that of Connect's `WorkerTask`: it says RUNNING or PAUSED once it has started, FAILED with the cause
 //! when it cannot go on, and ends in good order when it is asked to, its offsets committed.
 
+mod clients;
+mod converters;
 mod host;
+mod offset_writer;
 mod settings;
+mod sink;
+mod source;
 mod source_offsets;
 mod task;
+mod tolerance;
 
 use std::sync::Arc;
 

@@ -7,8 +7,10 @@ use crate::io::providers;
 use crate::model::properties::Properties;
 use crate::model::worker_config::{self, Default, effective_value};
 
+/// How long one request of a task's client may take, as `request.timeout.ms` of Java's clients.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Settings of a worker that its tasks share.
-#[expect(dead_code, reason = "the source loop reads it")]
 #[derive(Debug, Clone)]
 pub(super) struct WorkerSettings {
     /// The worker file, references resolved.
@@ -18,6 +20,11 @@ pub(super) struct WorkerSettings {
     pub(super) flush_interval: Duration,
     /// `offset.flush.timeout.ms`: what one commit may take.
     pub(super) flush_timeout: Duration,
+    /// `topic.creation.enable`.
+    pub(super) creates_topics: bool,
+    /// `connector.client.config.override.policy`.
+    pub(super) override_policy: String,
+    pub(super) client_timeout: Duration,
 }
 
 impl WorkerSettings {
@@ -35,6 +42,9 @@ impl WorkerSettings {
             offset_topic,
             flush_interval: millis(&worker, "offset.flush.interval.ms")?,
             flush_timeout: millis(&worker, "offset.flush.timeout.ms")?,
+            creates_topics: !text(&worker, "topic.creation.enable").eq_ignore_ascii_case("false"),
+            override_policy: text(&worker, "connector.client.config.override.policy"),
+            client_timeout: CLIENT_TIMEOUT,
             worker,
         })
     }

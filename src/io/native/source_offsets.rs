@@ -49,7 +49,6 @@ impl SourceOffsets {
     }
 
     /// Returns the value of a key, byte for byte, as it is now.
-    #[expect(dead_code, reason = "the source loop reads it")]
     pub(super) async fn value(&self, key: &[u8]) -> Result<Option<Bytes>, KafkaError> {
         let stored = self.read_to_end().await?;
         Ok(stored.values.get(key).cloned())

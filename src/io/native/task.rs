@@ -3,12 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
+use super::clients::{self, ClientError};
 use super::host::Shared;
-use super::{TaskReport, TaskSpec, TaskState};
-use crate::connectors::{self, Kind};
+use super::{TaskReport, TaskSpec, TaskState, sink, source};
+use crate::connect::{ConverterError, Throwable};
+use crate::connectors::{self, Kind, SinkError, SourceError};
+use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::producer::ProduceError;
+use crate::io::kafka::settings::SettingsError;
+use crate::io::providers::ProviderError;
 
 /// What a task is asked to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +23,16 @@ pub(super) enum Wanted {
     Running,
     Paused,
     Stopped,
+}
+
+impl Wanted {
+    pub(super) fn state(self) -> TaskState {
+        match self {
+            Self::Running => TaskState::Running,
+            Self::Paused => TaskState::Paused,
+            Self::Stopped => TaskState::Stopped,
+        }
+    }
 }
 
 /// A started task. Dropping it ends the task at once, as if the process had died.
@@ -76,9 +93,11 @@ impl Drop for TaskHandle {
 /// What a task's loop has at hand: what it is asked to be, and a way to say what it is.
 #[derive(Debug)]
 pub(super) struct Context {
-    #[expect(dead_code, reason = "the source loop reads it")]
     pub(super) host: Arc<Shared>,
     pub(super) spec: TaskSpec,
+    /// References followed; of the spec they are as they were written.
+    pub(super) connector_config: IndexMap<String, String>,
+    pub(super) task_config: IndexMap<String, String>,
     pub(super) wanted: watch::Receiver<Wanted>,
     incarnation: u64,
     events: mpsc::UnboundedSender<TaskReport>,
@@ -115,6 +134,8 @@ pub(super) fn spawn(
     let mut context = Context {
         host,
         spec,
+        connector_config: IndexMap::new(),
+        task_config: IndexMap::new(),
         wanted: asked,
         incarnation,
         events,
@@ -142,6 +163,36 @@ pub(super) fn spawn(
 pub(super) enum TaskError {
     #[error("{class} is no connector of the native engine; run it on a worker with --engine jvm")]
     UnknownConnector { class: String },
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Converter(#[from] ConverterError),
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error("neither topics nor topics.regex says what to read")]
+    Topics,
+    #[error("the stored offset {stored} has no position that is an integer")]
+    StoredOffset { stored: String },
+    #[error("{key} is missing or is not what a topic can be created with")]
+    TopicCreation { key: String },
+    #[error("a record {0}")]
+    Produce(ProduceError),
+    #[error("tolerance exceeded in error handler: {stage}: {error}")]
+    Convert {
+        /// `VALUE_CONVERTER`, …
+        stage: &'static str,
+        error: Throwable,
+    },
+    #[error("the connector's code panicked")]
+    Panicked,
 }
 
 async fn run(context: &mut Context) -> Result<(), TaskError> {
@@ -150,23 +201,12 @@ async fn run(context: &mut Context) -> Result<(), TaskError> {
     let connector = connectors::resolve(class).ok_or_else(|| TaskError::UnknownConnector {
         class: class.to_owned(),
     })?;
+    let worker = &context.host.settings.worker;
+    context.connector_config = clients::resolved(worker, &context.spec.connector_config)?;
+    context.task_config = clients::resolved(worker, &context.spec.task_config)?;
     match connector.kind() {
-        Kind::Source | Kind::Sink => idle(context).await,
-    }
-}
-
-/// Does as it is told until it is to stop.
-async fn idle(context: &mut Context) -> Result<(), TaskError> {
-    loop {
-        let wanted = *context.wanted.borrow_and_update();
-        match wanted {
-            Wanted::Running => context.report(TaskState::Running),
-            Wanted::Paused => context.report(TaskState::Paused),
-            Wanted::Stopped => return Ok(()),
-        }
-        if context.wanted.changed().await.is_err() {
-            return Ok(());
-        }
+        Kind::Source => source::run(context).await,
+        Kind::Sink => sink::run(context).await,
     }
 }
 

@@ -1,0 +1,213 @@
+//! The clients of a task: what its producer, consumer and admin client are configured with, as `Worker` puts it together.
+
+use indexmap::IndexMap;
+
+use super::settings::WorkerSettings;
+use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::settings::{ClientSettings, SettingsError};
+use crate::io::providers::{self, ProviderError};
+use crate::model::properties::Properties;
+
+/// Which client of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Client {
+    Producer,
+    Consumer,
+    Admin,
+}
+
+impl Client {
+    /// The prefix of its settings in the worker file.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Producer => "producer.",
+            Self::Consumer => "consumer.",
+            Self::Admin => "admin.",
+        }
+    }
+
+    fn id(self, connector: &str, task: u32) -> String {
+        let kind = match self {
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+            Self::Admin => "adminclient",
+        };
+        format!("connector-{kind}-{connector}-{task}")
+    }
+}
+
+/// Why a client cannot be configured.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum ClientError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(
+        "the connector sets {key}, which connector.client.config.override.policy={policy} of the worker does not allow"
+    )]
+    Override { key: String, policy: String },
+    #[error(
+        "connector.client.config.override.policy={policy} is no policy of the native engine, which knows All, None and \
+         Principal; a worker with --engine jvm loads others"
+    )]
+    Policy { policy: String },
+}
+
+/// Returns what a client of a task is configured with.
+pub(super) fn properties(
+    client: Client,
+    settings: &WorkerSettings,
+    connector_config: &IndexMap<String, String>,
+    connector: &str,
+    task: u32,
+) -> Result<Properties, ClientError> {
+    let worker = &settings.worker;
+    let mut properties = Properties::new();
+    if client == Client::Admin {
+        // An admin client of the JVM takes the worker's own settings first.
+        let own = worker.iter().filter(|(key, _)| !is_of_a_client(key));
+        properties.extend(own.map(|(key, value)| (key.clone(), value.clone())));
+    }
+    if let Some(servers) = worker.get("bootstrap.servers") {
+        properties.insert("bootstrap.servers".to_owned(), servers.clone());
+    }
+    properties.insert("client.id".to_owned(), client.id(connector, task));
+    properties.extend(without_prefix(worker, client.prefix()));
+    let prefix = format!("{}override.", client.prefix());
+    let overrides: Vec<_> = without_prefix(connector_config, &prefix).collect();
+    check_policy(&settings.override_policy, &prefix, &overrides)?;
+    properties.extend(overrides);
+    Ok(properties)
+}
+
+/// Returns a cluster as the client sees it. Connects when it is first used.
+pub(super) fn cluster(
+    properties: &Properties,
+    settings: &WorkerSettings,
+) -> Result<Cluster, SettingsError> {
+    let settings = ClientSettings::from_properties(properties, settings.client_timeout)?;
+    Ok(Cluster::unconnected(settings))
+}
+
+/// Returns a connector's configuration with the references to the worker's config providers followed.
+pub(super) fn resolved(
+    worker: &Properties,
+    config: &IndexMap<String, String>,
+) -> Result<IndexMap<String, String>, ProviderError> {
+    let providers = worker
+        .iter()
+        .filter(|(key, _)| key.starts_with("config.providers"));
+    let mut all: Properties = providers
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    all.extend(
+        config
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone())),
+    );
+    let mut resolved = providers::resolve_where(&all, |key| config.contains_key(key))?;
+    resolved.retain(|key, _| config.contains_key(key));
+    Ok(resolved)
+}
+
+fn is_of_a_client(key: &str) -> bool {
+    ["producer.", "consumer.", "admin."]
+        .iter()
+        .any(|prefix| key.starts_with(prefix))
+}
+
+fn without_prefix<'a>(
+    config: &'a IndexMap<String, String>,
+    prefix: &'a str,
+) -> impl Iterator<Item = (String, String)> + 'a {
+    config.iter().filter_map(move |(key, value)| {
+        let key = key.strip_prefix(prefix)?;
+        Some((key.to_owned(), value.clone()))
+    })
+}
+
+/// Settings that the policy `Principal` leaves to connectors.
+const OF_A_PRINCIPAL: &[&str] = &["security.protocol", "sasl.jaas.config", "sasl.mechanism"];
+
+fn check_policy(
+    policy: &str,
+    prefix: &str,
+    overrides: &[(String, String)],
+) -> Result<(), ClientError> {
+    const SUFFIX: &str = "ConnectorClientConfigOverridePolicy";
+    let name = policy.rsplit('.').next().unwrap_or(policy);
+    let name = name.strip_suffix(SUFFIX).unwrap_or(name);
+    let refused = match name {
+        "All" => None,
+        "None" => overrides.first(),
+        "Principal" => overrides
+            .iter()
+            .find(|(key, _)| !OF_A_PRINCIPAL.contains(&key.as_str())),
+        _ => {
+            return Err(ClientError::Policy {
+                policy: policy.to_owned(),
+            });
+        }
+    };
+    match refused {
+        None => Ok(()),
+        Some((key, _)) => Err(ClientError::Override {
+            key: format!("{prefix}{key}"),
+            policy: policy.to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pairs: &[(&str, &str)]) -> IndexMap<String, String> {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    fn read(worker: &[(&str, &str)], connector: &[(&str, &str)]) -> Result<Properties, String> {
+        let mut all = of(&[
+            ("bootstrap.servers", "k:1"),
+            ("offset.storage.topic", "o"),
+            ("sasl.mechanism", "PLAIN"),
+        ]);
+        all.extend(of(worker));
+        let settings = WorkerSettings::read(&all).unwrap();
+        properties(Client::Producer, &settings, &of(connector), "c", 2)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_producer_takes_its_own_settings_of_the_worker_and_then_the_connector_s() {
+        let found = read(
+            &[("producer.linger.ms", "1"), ("producer.acks", "1")],
+            &[("producer.override.acks", "all"), ("topic", "t")],
+        );
+        let expected = [
+            ("bootstrap.servers", "k:1"),
+            ("client.id", "connector-producer-c-2"),
+            ("linger.ms", "1"),
+            ("acks", "all"),
+        ];
+        assert_eq!(found.unwrap(), of(&expected));
+    }
+
+    #[test]
+    fn a_policy_is_kept() {
+        let policy = |name| ("connector.client.config.override.policy", name);
+        let jaas = ("producer.override.sasl.jaas.config", "x");
+        let acks = ("producer.override.acks", "all");
+        assert!(read(&[policy("None")], &[]).is_ok());
+        assert!(read(&[policy("Principal")], &[jaas]).is_ok());
+        let error = read(&[policy("Principal")], &[jaas, acks]).unwrap_err();
+        assert!(error.contains("producer.override.acks"), "{error}");
+        let class =
+            "org.apache.kafka.connect.connector.policy.NoneConnectorClientConfigOverridePolicy";
+        assert!(read(&[policy(class)], &[acks]).is_err());
+        let error = read(&[policy("com.example.Mine")], &[]).unwrap_err();
+        assert!(error.contains("--engine jvm"), "{error}");
+    }
+}

@@ -1,0 +1,462 @@
+//! A sink task: fetches, converts, puts, and commits what was put (`WorkerSinkTask`).
+
+mod dead_letters;
+mod put;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use regex::Regex;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::clients::{self, Client};
+use super::converters::Converters;
+use super::task::{Context, TaskError, Wanted};
+use super::tolerance::Tolerance;
+use crate::connectors::FileStreamSink;
+use crate::io::kafka::consumer::{
+    Assigned, Consumer, ConsumerEvent, ConsumerSettings, Fetched, Subscription,
+};
+use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::groups::TopicPartition;
+use crate::protocol::errors;
+use dead_letters::DeadLetters;
+use put::{Put, Putter};
+
+/// Pause after the broker of a partition could not be read from.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Runs the task until it is to stop.
+pub(super) async fn run(context: &mut Context) -> Result<(), TaskError> {
+    let mut task = SinkTask::start(context).await?;
+    let outcome = task.drive(context).await;
+    // What was put is committed after a failure too.
+    let closed = task.close().await;
+    outcome.and(closed)
+}
+
+/// What putting gives back: the putter itself, and how far it came.
+type Putting = JoinHandle<(Putter, Result<Put, TaskError>)>;
+
+type Offsets = BTreeMap<TopicPartition, i64>;
+
+struct SinkTask {
+    consumer: Option<Consumer>,
+    /// Away while it puts.
+    putter: Option<Putter>,
+    putting: Option<Putting>,
+    /// After what was put, by partition that is assigned.
+    positions: Offsets,
+    committed: Offsets,
+    committing: Option<JoinHandle<Result<Offsets, KafkaError>>>,
+    next_commit: Instant,
+    flush_interval: Duration,
+    flush_timeout: Duration,
+    dead_letters: Option<DeadLetters>,
+    /// Fetching is to begin again, after a pause.
+    fetch_at: Option<Instant>,
+    is_fetching: bool,
+}
+
+impl SinkTask {
+    async fn start(context: &Context) -> Result<Self, TaskError> {
+        let (spec, host) = (&context.spec, &context.host);
+        let settings = &host.settings;
+        let config = &context.connector_config;
+        let client =
+            |client| clients::properties(client, settings, config, &spec.connector, spec.task);
+        let mut properties = client(Client::Consumer)?;
+        properties
+            .entry("group.id".to_owned())
+            .or_insert_with(|| format!("connect-{}", spec.connector));
+        let subscription = subscription(&context.task_config)?;
+        let consumer_settings = ConsumerSettings::from_properties(&properties, subscription)?;
+        let converters = Converters::of(&settings.worker, config)?;
+        let tolerance = Tolerance::of(config);
+        let dead_letters = match DeadLetters::topic_of(config) {
+            Some(topic) => {
+                let admin = clients::cluster(&client(Client::Admin)?, settings)?;
+                let producer = client(Client::Producer)?;
+                Some(DeadLetters::start(topic, config, &admin, &producer, settings).await?)
+            }
+            None => None,
+        };
+        let sink = FileStreamSink::open(&context.task_config)?;
+        let cluster = clients::cluster(&properties, settings)?;
+        let letters = dead_letters.as_ref().map(DeadLetters::writes_context);
+        Ok(Self {
+            consumer: Some(Consumer::start(&cluster, consumer_settings)),
+            putter: Some(Putter {
+                sink,
+                converters,
+                tolerance,
+                letters,
+                connector: spec.connector.clone(),
+                task: spec.task,
+            }),
+            putting: None,
+            positions: Offsets::new(),
+            committed: Offsets::new(),
+            committing: None,
+            next_commit: Instant::now() + settings.flush_interval,
+            flush_interval: settings.flush_interval,
+            flush_timeout: settings.flush_timeout,
+            dead_letters,
+            fetch_at: None,
+            is_fetching: false,
+        })
+    }
+
+    /// Moves records until the task is to stop or something fails.
+    async fn drive(&mut self, context: &mut Context) -> Result<(), TaskError> {
+        let mut said = None;
+        loop {
+            let wanted = *context.wanted.borrow_and_update();
+            if wanted == Wanted::Stopped {
+                return Ok(());
+            }
+            if said != Some(wanted) {
+                self.change(wanted).await?;
+                context.report(wanted.state());
+                said = Some(wanted);
+            }
+            let is_running = wanted == Wanted::Running;
+            self.fetch(is_running);
+            let reads = is_running && self.putting.is_none() && self.has_room();
+            let Some(consumer) = self.consumer.as_mut() else {
+                return Ok(());
+            };
+            let again = self.fetch_at;
+            tokio::select! {
+                changed = context.wanted.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                }
+                event = consumer.next(reads) => self.happened(event).await?,
+                put = ended(&mut self.putting), if self.putting.is_some() => self.put(put)?,
+                () = tokio::time::sleep_until(self.next_commit) => self.begin_commit().await?,
+                outcome = committed(&mut self.committing) => self.take_commit(outcome),
+                () = dead_letters::next(&mut self.dead_letters) => {}
+                () = tokio::time::sleep_until(again.unwrap_or(self.next_commit)), if again.is_some() => {}
+            }
+        }
+    }
+
+    /// Stands still or goes on.
+    async fn change(&mut self, wanted: Wanted) -> Result<(), TaskError> {
+        if wanted == Wanted::Paused {
+            self.stop_fetching();
+            self.finish_putting().await?;
+            self.begin_commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Begins to fetch when there is something to fetch and it is time.
+    fn fetch(&mut self, is_running: bool) {
+        let is_due = self.fetch_at.is_none_or(|at| at <= Instant::now());
+        if !is_running || self.is_fetching || self.putting.is_some() || !is_due {
+            return;
+        }
+        self.fetch_at = None;
+        if let Some(consumer) = &mut self.consumer
+            && !self.positions.is_empty()
+        {
+            consumer.fetch(&self.positions);
+            self.is_fetching = true;
+        }
+    }
+
+    fn stop_fetching(&mut self) {
+        self.is_fetching = false;
+        if let Some(consumer) = &mut self.consumer {
+            consumer.stop_fetching();
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.dead_letters.as_ref().is_none_or(DeadLetters::has_room)
+    }
+
+    async fn happened(&mut self, event: ConsumerEvent) -> Result<(), TaskError> {
+        match event {
+            ConsumerEvent::Records(fetched) => self.begin_put(fetched),
+            ConsumerEvent::Assigned(assigned) => self.assigned(assigned).await?,
+            ConsumerEvent::Revoke(done) => {
+                self.stop_fetching();
+                self.finish_putting().await?;
+                self.commit_now().await?;
+                self.positions.clear();
+                self.committed.clear();
+                // The membership goes with the consumer.
+                let _ = done.send(());
+            }
+            ConsumerEvent::Lost => {
+                self.stop_fetching();
+                self.finish_putting().await?;
+                self.positions.clear();
+                self.committed.clear();
+            }
+            ConsumerEvent::Failed(error) => self.failed(error).await?,
+        }
+        Ok(())
+    }
+
+    async fn assigned(&mut self, assigned: Assigned) -> Result<(), TaskError> {
+        let Some(consumer) = &self.consumer else {
+            return Ok(());
+        };
+        let positions = loop {
+            match consumer.positions(&assigned.partitions).await {
+                Ok(positions) => break positions,
+                Err(error) if is_passing(&error) => {
+                    tracing::warn!(%error, "the committed offsets are asked for again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        self.stop_fetching();
+        self.committed.clone_from(&positions);
+        self.positions = positions;
+        Ok(())
+    }
+
+    /// Reads on after a failure that passes.
+    async fn failed(&mut self, error: KafkaError) -> Result<(), TaskError> {
+        self.is_fetching = false;
+        let is_out_of_range = error
+            .broker()
+            .is_some_and(|answer| answer.is(errors::OFFSET_OUT_OF_RANGE));
+        if is_out_of_range {
+            return self.reset(error).await;
+        }
+        if !is_passing(&error) {
+            return Err(error.into());
+        }
+        tracing::warn!(%error, "reading is tried again");
+        self.fetch_at = Some(Instant::now() + PAUSE);
+        Ok(())
+    }
+
+    /// Goes where `auto.offset.reset` says with partitions that end before their position.
+    async fn reset(&mut self, error: KafkaError) -> Result<(), TaskError> {
+        let Some(consumer) = &self.consumer else {
+            return Ok(());
+        };
+        let mut moved = false;
+        let partitions: Vec<TopicPartition> = self.positions.keys().cloned().collect();
+        let mut topics: Vec<&str> = partitions.iter().map(|(topic, _)| &**topic).collect();
+        topics.dedup();
+        for topic in topics {
+            let latest = crate::io::kafka::offsets::OffsetSpec::Latest;
+            let ends = consumer.cluster().offsets(topic, latest).await?;
+            for (partition, end) in ends {
+                let at = (topic.to_owned(), partition);
+                if self
+                    .positions
+                    .get(&at)
+                    .is_some_and(|position| *position > end)
+                {
+                    let begin = consumer.reset(std::slice::from_ref(&at)).await?;
+                    tracing::warn!(
+                        topic,
+                        partition,
+                        end,
+                        "the log ends before the position; reading begins anew"
+                    );
+                    moved = true;
+                    self.positions.extend(begin);
+                }
+            }
+        }
+        if moved { Ok(()) } else { Err(error.into()) }
+    }
+
+    fn begin_put(&mut self, fetched: Fetched) {
+        if let Some(mut putter) = self.putter.take() {
+            // A disk may keep its writer waiting.
+            self.putting = Some(tokio::task::spawn_blocking(move || {
+                let put = putter.put(fetched);
+                (putter, put)
+            }));
+        }
+    }
+
+    fn put(&mut self, outcome: Option<(Putter, Result<Put, TaskError>)>) -> Result<(), TaskError> {
+        self.putting = None;
+        let (putter, put) = outcome.ok_or(TaskError::Panicked)?;
+        self.putter = Some(putter);
+        let put = put?;
+        if let Some(letters) = &mut self.dead_letters {
+            letters.add(put.letters);
+        }
+        // Of a partition that was taken away meanwhile nothing is committed.
+        if let Some(position) = self
+            .positions
+            .get_mut(&(put.topic.to_string(), put.partition))
+        {
+            *position = put.next_offset;
+        }
+        Ok(())
+    }
+
+    async fn finish_putting(&mut self) -> Result<(), TaskError> {
+        if self.putting.is_none() {
+            return Ok(());
+        }
+        let outcome = ended(&mut self.putting).await;
+        self.put(outcome)
+    }
+
+    /// Commits in the background what has been put.
+    async fn begin_commit(&mut self) -> Result<(), TaskError> {
+        self.next_commit = Instant::now() + self.flush_interval;
+        if self.committing.is_some() || self.putting.is_some() {
+            // With the next chunk's end, or the next interval.
+            self.next_commit = Instant::now() + self.flush_interval.min(PAUSE);
+            return Ok(());
+        }
+        let Some(changed) = self.flushed().await? else {
+            return Ok(());
+        };
+        let Some(consumer) = &self.consumer else {
+            return Ok(());
+        };
+        let Some(committer) = consumer.committer() else {
+            return Ok(());
+        };
+        let cluster = consumer.cluster().clone();
+        let group = consumer.group().to_owned();
+        self.committing = Some(tokio::spawn(async move {
+            let outcomes = cluster
+                .commit_offsets_as(&committer, &group, &changed)
+                .await?;
+            for outcome in outcomes.into_values() {
+                outcome?;
+            }
+            Ok(changed)
+        }));
+        Ok(())
+    }
+
+    /// Makes sure that what is to be committed is in the file, and dead letters in their topic; `None`: there is nothing.
+    async fn flushed(&mut self) -> Result<Option<Offsets>, TaskError> {
+        let is_new =
+            |(at, offset): &(&TopicPartition, &i64)| self.committed.get(*at) != Some(*offset);
+        let changed: Offsets = self
+            .positions
+            .iter()
+            .filter(is_new)
+            .map(|(at, offset)| (at.clone(), *offset))
+            .collect();
+        if changed.is_empty() {
+            return Ok(None);
+        }
+        if let Some(putter) = &mut self.putter {
+            putter.sink.flush()?;
+        }
+        if let Some(letters) = &mut self.dead_letters {
+            letters.drain(self.flush_timeout).await;
+        }
+        Ok(Some(changed))
+    }
+
+    fn take_commit(&mut self, outcome: Result<Offsets, String>) {
+        self.committing = None;
+        match outcome {
+            Ok(offsets) => {
+                for (at, offset) in offsets {
+                    if self.positions.contains_key(&at) {
+                        self.committed.insert(at, offset);
+                    }
+                }
+            }
+            Err(reason) => tracing::error!(reason, "offsets could not be committed"),
+        }
+    }
+
+    /// Commits before the partitions are given back.
+    async fn commit_now(&mut self) -> Result<(), TaskError> {
+        let deadline = Instant::now() + self.flush_timeout;
+        self.await_commit(deadline).await;
+        self.begin_commit().await?;
+        self.await_commit(deadline).await;
+        Ok(())
+    }
+
+    async fn await_commit(&mut self, deadline: Instant) {
+        if self.committing.is_none() {
+            return;
+        }
+        let outcome = tokio::time::timeout_at(deadline, committed(&mut self.committing)).await;
+        match outcome {
+            Ok(outcome) => self.take_commit(outcome),
+            Err(_) => self.take_commit(Err("not within offset.flush.timeout.ms".to_owned())),
+        }
+    }
+
+    /// Commits what was put and leaves the group.
+    async fn close(&mut self) -> Result<(), TaskError> {
+        self.stop_fetching();
+        let put = self.finish_putting().await;
+        let committed = self.commit_now().await;
+        if let Some(consumer) = self.consumer.take() {
+            consumer.leave().await;
+        }
+        put.and(committed)
+    }
+}
+
+/// Waits for the end of putting; `None`: it panicked.
+async fn ended(putting: &mut Option<Putting>) -> Option<(Putter, Result<Put, TaskError>)> {
+    match putting {
+        Some(putting) => putting.await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn committed(
+    committing: &mut Option<JoinHandle<Result<Offsets, KafkaError>>>,
+) -> Result<Offsets, String> {
+    match committing {
+        Some(committing) => match committing.await {
+            Ok(outcome) => outcome.map_err(|error| error.to_string()),
+            Err(failed) => Err(failed.to_string()),
+        },
+        None => std::future::pending().await,
+    }
+}
+
+/// True for what passes by itself, however long it takes.
+fn is_passing(error: &KafkaError) -> bool {
+    match error {
+        KafkaError::GaveUp { source, .. } => is_passing(source),
+        KafkaError::Bootstrap { attempts } => attempts.iter().any(is_passing),
+        KafkaError::Stalled { .. } => true,
+        error => error.is_retriable(),
+    }
+}
+
+/// Returns what the task reads.
+fn subscription(config: &IndexMap<String, String>) -> Result<Subscription, TaskError> {
+    let text = |key: &str| {
+        config
+            .get(key)
+            .map(|value| value.trim())
+            .unwrap_or_default()
+    };
+    if !text("topics").is_empty() {
+        let topics = text("topics").split(',').map(str::trim);
+        let topics = topics.filter(|topic| !topic.is_empty()).map(str::to_owned);
+        return Ok(Subscription::Topics(topics.collect()));
+    }
+    let pattern = text("topics.regex");
+    match Regex::new(&format!("^(?:{pattern})$")) {
+        Ok(compiled) if !pattern.is_empty() => Ok(Subscription::Pattern(compiled)),
+        _ => Err(TaskError::Topics),
+    }
+}
