@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::support::connect::Distributed;
-use crate::support::native::NativeWorker;
+use crate::support::native_worker::NativeWorker;
 use crate::support::world::World;
 use crate::support::{kafka, require_kafka, rest};
 

@@ -74,40 +74,78 @@ pub(super) fn run(ui: &Ui, args: &Run) -> Result<Outcome, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(work(ui, &file, job));
+    let outcome = runtime.block_on(work(ui, &file, job, args.log_format));
     runtime.shutdown_timeout(LAST_WORDS);
     outcome.map(|()| Outcome::Done)
 }
 
-async fn work(ui: &Ui, file: &PropertiesFile, job: Job) -> Result<(), CliError> {
+async fn work(ui: &Ui, file: &PropertiesFile, job: Job, format: LogFormat) -> Result<(), CliError> {
     let stop = stop_signal()?;
     let mut stop = std::pin::pin!(async {
         // It fails only when the listener is gone, which ends with the process.
         let _ = stop.await;
     });
-    let connectors = job.connectors.len();
-    let topics = job.topics.clone();
+    let start = Start::of(file, &job);
     let failed = |error| failed(file, error);
     let worker = tokio::select! {
         worker = Worker::start(job) => worker.map_err(failed)?,
         () = &mut stop => return Ok(()),
     };
-    let names: Vec<&str> = connectors::ALL.iter().map(|c| c.java_class()).collect();
-    ui.note(&format!(
-        "connectctl {} runs a worker of group {}\n  worker file  {}\n  Kafka        {} (cluster {})\n  topics       {} {} {}\n  \
-         REST         {}\n  connectors   {}\n  to register  {connectors}",
-        env!("CARGO_PKG_VERSION"),
-        worker.group(),
-        file.path.display(),
-        shown_brokers(file),
-        worker.cluster_id().unwrap_or("without an id"),
-        topics.config.name,
-        topics.offset.name,
-        topics.status.name,
-        worker.url(),
-        names.join(" "),
-    ));
+    start.say(ui, &worker, format);
     worker.run(stop).await.map_err(failed)
+}
+
+/// What an operator wants to see first; nothing of it is secret.
+struct Start {
+    file: String,
+    brokers: String,
+    topics: [String; 3],
+    connectors: usize,
+}
+
+impl Start {
+    fn of(file: &PropertiesFile, job: &Job) -> Self {
+        let topics = &job.topics;
+        let names = [&topics.config, &topics.offset, &topics.status];
+        Self {
+            file: file.path.display().to_string(),
+            brokers: shown_brokers(file),
+            topics: names.map(|topic| topic.name.clone()),
+            connectors: job.connectors.len(),
+        }
+    }
+
+    fn say(&self, ui: &Ui, worker: &Worker, format: LogFormat) {
+        let version = env!("CARGO_PKG_VERSION");
+        let names: Vec<&str> = connectors::ALL.iter().map(|c| c.java_class()).collect();
+        let (names, topics) = (names.join(" "), self.topics.join(" "));
+        let cluster = worker.cluster_id().unwrap_or("without an id");
+        let (group, url) = (worker.group(), worker.url());
+        let Self {
+            file,
+            brokers,
+            connectors,
+            ..
+        } = self;
+        match format {
+            LogFormat::Text => ui.note(&format!(
+                "connectctl {version} runs a worker of group {group}\n  worker file  {file}\n  Kafka        {brokers} (cluster \
+                 {cluster})\n  topics       {topics}\n  REST         {url}\n  connectors   {names}\n  to register  {connectors}"
+            )),
+            LogFormat::Json => tracing::info!(
+                version,
+                group,
+                file,
+                brokers,
+                cluster,
+                topics,
+                url,
+                connectors = names,
+                to_register = connectors,
+                "connectctl runs a worker"
+            ),
+        }
+    }
 }
 
 fn shown_brokers(file: &PropertiesFile) -> String {

@@ -319,7 +319,7 @@ fn start(main: &'static str, version: &str, files: &[PathBuf], jvm: &[String]) -
 }
 
 /// Returns the URL of the first listener of a worker file, Connect's default without one.
-fn listener(worker: &Path) -> String {
+pub fn listener(worker: &Path) -> String {
     let text = fs::read_to_string(worker).expect("the worker file is readable");
     text.lines()
         .filter_map(|line| line.strip_prefix("listeners="))

@@ -11,7 +11,7 @@
 //! * [`hex`]: bytes as text.
 //! * [`random`]: numbers for generated cases, the same at every run.
 //! * [`moving`]: a file source and a file sink on their way, for tests of `migrate`.
-//! * [`native`]: workers of `connectctl run`.
+//! * [`native_worker`]: workers of `connectctl run`.
 //! * [`proxy`]: a way to a broker that can be held at a chosen request, or cut.
 //! * [`rest`]: blocking JSON over HTTP.
 //! * [`run`]: a run of `connectctl` that something happens to from outside.
@@ -43,7 +43,7 @@ pub mod jvm;
 pub mod kafka;
 pub mod maven;
 pub mod moving;
-pub mod native;
+pub mod native_worker;
 pub mod ports;
 pub mod proxy;
 pub mod random;

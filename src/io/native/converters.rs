@@ -46,6 +46,30 @@ impl Converters {
     }
 }
 
+/// Returns which converters cannot be used, by the setting that names them.
+pub(in crate::io) fn converter_errors(
+    worker: &Properties,
+    connector: &IndexMap<String, String>,
+) -> Vec<(&'static str, ConverterError)> {
+    let converters = [("key.converter", true), ("value.converter", false)];
+    let mut errors: Vec<_> = converters
+        .into_iter()
+        .filter_map(|(which, is_key)| {
+            let (class, settings) = configured(which, worker, connector);
+            Some((which, converter(&class, &settings, is_key).err()?))
+        })
+        .collect();
+    let (class, settings) = configured("header.converter", worker, connector);
+    let class = if class.is_empty() {
+        SIMPLE_HEADER_CONVERTER
+    } else {
+        &class
+    };
+    let header = header_converter(class, &settings).err();
+    errors.extend(header.map(|error| ("header.converter", error)));
+    errors
+}
+
 /// Returns class and settings: those of the connector when it names a class, else those of the worker.
 fn configured(
     which: &str,

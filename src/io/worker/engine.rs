@@ -16,6 +16,7 @@ use crate::io::embedded::rest_server::{self, Health};
 use crate::io::embedded::{FollowedConfigs, FollowedStatuses, Membership, News};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::offsets::OffsetSpec;
 use crate::io::kafka::writer::Writer;
 use crate::io::native::{self, TaskHandle, TaskHost, TaskReport};
 use crate::model::storage_records::StatusRecord;
@@ -25,7 +26,7 @@ use crate::worker::herder::{
 };
 use crate::worker::{Millis, member};
 
-/// Pause before a topic that can not be followed is followed again.
+/// Pause before a topic that could not be read is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the last statuses may take.
@@ -47,6 +48,7 @@ pub(super) struct Parts {
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) settings: Settings,
     pub(super) config_topic: String,
+    pub(super) status_topic: String,
     pub(super) worker_id: String,
     pub(super) connectors: Vec<Registration>,
     pub(super) started: Instant,
@@ -73,7 +75,7 @@ pub(super) struct Engine {
     /// Work was revoked, and the member waits for its end.
     is_revoking: bool,
     /// Why the worker is not healthy, by what fails.
-    trouble: BTreeMap<&'static str, String>,
+    trouble: BTreeMap<Topic, String>,
 }
 
 /// A reading of the config topic to its end.
@@ -92,6 +94,15 @@ pub(super) enum Done {
     End(u64, Result<i64, KafkaError>),
     /// These tasks have ended or were given up.
     Ended(Work),
+    /// This topic can be read again.
+    Readable(Topic),
+}
+
+/// A topic that is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Topic {
+    Config,
+    Status,
 }
 
 /// What woke the loop.
@@ -141,8 +152,12 @@ impl Engine {
             let timer = self.timer();
             let woken = tokio::select! {
                 news = self.parts.membership.next() => Woken::News(news),
-                changes = self.parts.configs.next() => Woken::Configs(changes),
-                records = self.parts.statuses.next() => Woken::Statuses(records),
+                changes = self.parts.configs.next(), if self.is_well(Topic::Config) => {
+                    Woken::Configs(changes)
+                }
+                records = self.parts.statuses.next(), if self.is_well(Topic::Status) => {
+                    Woken::Statuses(records)
+                }
                 Some(report) = self.reported.recv() => Woken::Report(report),
                 Some(done) = self.work.join_next() => match done {
                     Ok(done) => Woken::Done(done),
@@ -157,7 +172,7 @@ impl Engine {
                     Woken::Stop
                 }
             };
-            self.take(woken).await?;
+            self.take(woken)?;
         }
     }
 
@@ -178,31 +193,19 @@ impl Engine {
         }
     }
 
-    async fn take(&mut self, woken: Woken) -> Result<(), WorkerError> {
+    fn take(&mut self, woken: Woken) -> Result<(), WorkerError> {
         match woken {
             Woken::News(news) => self.told(news)?,
-            Woken::Configs(Ok(changes)) => {
-                self.is_well("config topic");
-                self.read(changes);
-            }
-            Woken::Configs(Err(error)) => {
-                self.is_ill("config topic", &error);
-                tokio::time::sleep(PAUSE).await;
-                self.parts.configs.resume();
-            }
+            Woken::Configs(Ok(changes)) => self.read(changes),
+            Woken::Configs(Err(error)) => self.fell_ill(Topic::Config, &error),
             Woken::Statuses(Ok(records)) => {
-                self.is_well("status topic");
                 rest_server::update(&self.parts.shares.shown, |shown| {
                     for record in records {
                         shown.statuses.apply(record);
                     }
                 });
             }
-            Woken::Statuses(Err(error)) => {
-                self.is_ill("status topic", &error);
-                tokio::time::sleep(PAUSE).await;
-                self.parts.statuses.resume();
-            }
+            Woken::Statuses(Err(error)) => self.fell_ill(Topic::Status, &error),
             Woken::Done(done) => self.done(done),
             Woken::Report(report) => self.report(report),
             Woken::Ask(Ask { request, answer }) => self.ask(request, Some(answer)),
@@ -319,6 +322,7 @@ impl Engine {
                 }
                 self.check_reading();
             }
+            Done::Readable(topic) => self.recovered(topic),
             Done::Ended(work) => {
                 // Their last words came before.
                 while let Ok(report) = self.reported.try_recv() {
@@ -379,13 +383,7 @@ impl Engine {
         match self.waiting.remove(&request).flatten() {
             // Whoever asked may have gone.
             Some(waiting) => drop(waiting.send(answer)),
-            None => match answer {
-                Answer::Failed(RequestError::AlreadyExists { connector }) => {
-                    tracing::info!(connector, "it is registered already");
-                }
-                Answer::Failed(error) => tracing::error!(%error, "a connector is not registered"),
-                Answer::Done | Answer::Elsewhere(_) => {}
-            },
+            None => registered(answer),
         }
     }
 
@@ -424,18 +422,38 @@ impl Engine {
         tracing::info!("the worker has left its group");
     }
 
-    fn is_ill(&mut self, what: &'static str, error: &KafkaError) {
-        tracing::warn!(%error, "the {what} can not be read, and is read again");
-        self.trouble
-            .insert(what, format!("The {what} can not be read: {error}"));
-        self.show_health();
+    fn is_well(&self, topic: Topic) -> bool {
+        !self.trouble.contains_key(&topic)
     }
 
-    fn is_well(&mut self, what: &'static str) {
-        if self.trouble.remove(what).is_some() {
-            tracing::info!("the {what} can be read again");
-            self.show_health();
+    /// Nobody can say when a topic can be read again: it is asked until it can, while everything else goes on.
+    fn fell_ill(&mut self, topic: Topic, error: &KafkaError) {
+        let name = match topic {
+            Topic::Config => self.parts.config_topic.clone(),
+            Topic::Status => self.parts.status_topic.clone(),
+        };
+        tracing::warn!(%error, "topic {name} can not be read");
+        let reason = format!("Topic {name} can not be read: {error}");
+        self.trouble.insert(topic, reason);
+        self.show_health();
+        let cluster = self.parts.cluster.clone();
+        self.work.spawn(async move {
+            while let Err(error) = cluster.offsets(&name, OffsetSpec::Latest).await {
+                tracing::debug!(%error, "topic {name} can still not be read");
+                tokio::time::sleep(PAUSE).await;
+            }
+            Done::Readable(topic)
+        });
+    }
+
+    fn recovered(&mut self, topic: Topic) {
+        match topic {
+            Topic::Config => self.parts.configs.resume(),
+            Topic::Status => self.parts.statuses.resume(),
         }
+        tracing::info!(?topic, "the topic can be read again");
+        self.trouble.remove(&topic);
+        self.show_health();
     }
 
     fn show_health(&self) {
@@ -448,5 +466,21 @@ impl Engine {
 
     pub(super) fn now(&self) -> Millis {
         millis(self.parts.started.elapsed())
+    }
+}
+
+/// Says what became of a connector of a file.
+fn registered(answer: Answer) {
+    match answer {
+        Answer::Done => tracing::info!("a connector of the folder is registered"),
+        Answer::Failed(RequestError::AlreadyExists { connector }) => {
+            tracing::info!(connector, "it is registered already");
+        }
+        Answer::Failed(error) => {
+            tracing::error!(%error, "a connector of the folder is not registered");
+        }
+        Answer::Elsewhere(_) => tracing::warn!(
+            "another worker leads the group by now: a connector of the folder is not registered unless that worker has it"
+        ),
     }
 }

@@ -240,6 +240,7 @@ impl Worker {
             asks: self.asks,
             settings: self.settings,
             config_topic: topics.config.name.clone(),
+            status_topic: topics.status.name.clone(),
             worker_id: self.id,
             connectors: self.job.connectors,
             started: self.started,

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::connectors::{self, ConfigError, NativeConnector};
-use crate::io::providers;
+use crate::io::{native, providers};
 use crate::model::properties::Properties;
 use crate::model::storage_records::{ConnectorProperties, ConnectorState};
 use crate::worker::herder::TaskConfigs;
@@ -98,6 +98,12 @@ impl Plugins {
         let class = Self::class(&config)?;
         let mut errors = class.validate(&config);
         errors.extend(wrong_task_count(&config));
+        let converters = native::converter_errors(&self.worker, &config);
+        errors.extend(converters.into_iter().map(|(key, error)| ConfigError {
+            key: key.to_owned(),
+            value: config.get(key).cloned(),
+            message: error.to_string(),
+        }));
         Ok((class, errors))
     }
 
@@ -182,7 +188,21 @@ mod tests {
 
     #[test]
     fn every_error_is_told_at_once() {
-        let plugins = Plugins::new(&Properties::new());
+        let string = "org.apache.kafka.connect.storage.StringConverter".to_owned();
+        let converters = ["key.converter", "value.converter"];
+        let worker = converters.map(|key| (key.to_owned(), string.clone()));
+        let plugins = Plugins::new(&worker.into_iter().collect());
+        let avro = ("value.converter", "io.confluent.connect.avro.AvroConverter");
+        let unknown = config(&[
+            ("connector.class", "FileStreamSource"),
+            ("topic", "t"),
+            avro,
+        ]);
+        let message = plugins.check(&unknown).unwrap_err().to_string();
+        assert!(
+            message.contains("io.confluent.connect.avro.AvroConverter"),
+            "{message}"
+        );
         let wrong = config(&[("connector.class", "FileStreamSource"), ("tasks.max", "0")]);
         let message = plugins.check(&wrong).unwrap_err().to_string();
         assert!(message.contains("following 2 error(s)"), "{message}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{binary, rest, wait, watchdog};
+use super::{binary, connect, rest, wait, watchdog};
 
 const START: Duration = Duration::from_secs(60);
 
@@ -52,12 +52,9 @@ impl NativeWorker {
             .spawn()
             .expect("connectctl starts");
         watchdog::kill_at_end(child.id());
-        let text = fs::read_to_string(worker).expect("the worker file is readable");
-        let listener = |line: &str| line.strip_prefix("listeners=").map(str::to_owned);
-        let url = text.lines().filter_map(listener).next_back();
         Self {
             child,
-            url: url.expect("a listener"),
+            url: connect::listener(worker),
             log,
         }
     }
