@@ -221,7 +221,10 @@ impl Group {
         let mut offsets = vec![self.offset; self.members.len()];
         let mut fresh = joined_with.clone();
         if self.random.percent(15) {
-            self.configure();
+            // The leader may have read further than any member had.
+            for _ in 0..=self.random.below(3) {
+                self.configure();
+            }
             fresh = self.configured(self.offset);
             let ahead = self.random.index(offsets.len());
             offsets[ahead] += i64::try_from(self.random.below(3)).expect("a few");
