@@ -1,12 +1,17 @@
-//! Shows the time and the memory that reading an offsets file takes: `write FILE ENTRIES`, then `read FILE`.
+//! Shows the time and the memory that reading offsets takes, from a file or from a topic.
+//!
+//! `write FILE ENTRIES`, then `read FILE`; after `connectctl offsets seed FILE …`: `topic BOOTSTRAP TOPIC`.
 #![expect(clippy::print_stdout, reason = "an example tells what it measured")]
 
 use std::env;
 use std::error::Error;
 use std::fs::{self, File};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use connectctl::io::kafka::cluster::Cluster;
+use connectctl::io::kafka::settings::ClientSettings;
+use connectctl::io::offset_store;
 use connectctl::model::offset_file::{self, OffsetEntry};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -14,7 +19,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["write", path, count] => write(path, count.parse()?),
         ["read", path] => read(path),
-        _ => Err("usage: offset_file_memory write FILE ENTRIES | read FILE".into()),
+        ["topic", bootstrap, topic] => {
+            let runtime = tokio::runtime::Runtime::new()?;
+            runtime.block_on(read_topic(bootstrap, topic))
+        }
+        _ => Err(
+            "usage: offsets_memory write FILE ENTRIES | read FILE | topic BOOTSTRAP TOPIC".into(),
+        ),
     }
 }
 
@@ -44,16 +55,35 @@ fn read(path: &str) -> Result<(), Box<dyn Error>> {
     let parsed = begin.elapsed();
     println!("{} entries, {length} bytes", map.entries.len());
     println!("read in {loaded:.0?}, parsed in {parsed:.0?}");
+    let peak = peak_memory()?;
+    println!(
+        "peak memory {peak} bytes, {}% of the file",
+        peak * 100 / length
+    );
+    Ok(())
+}
+
+/// Reads the record that holds for every key, as a worker does when it starts.
+async fn read_topic(bootstrap: &str, topic: &str) -> Result<(), Box<dyn Error>> {
+    let bootstrap = bootstrap.split(',').map(str::to_owned).collect();
+    let settings = ClientSettings::plaintext(bootstrap, Duration::from_secs(30));
+    let cluster = Cluster::connect(settings).await?;
+    let begin = Instant::now();
+    let read = offset_store::read_topic(&cluster, topic).await?;
+    let took = begin.elapsed();
+    let read = read.ok_or("no such topic")?;
+    println!("{} keys in {took:.0?}", read.stored.len());
+    println!("peak memory {} bytes", peak_memory()?);
+    Ok(())
+}
+
+/// Returns the most bytes that this process has had in memory.
+fn peak_memory() -> Result<u64, Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;
     let peak = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))
         .and_then(|rest| rest.trim().strip_suffix(" kB"))
         .ok_or("no VmHWM in /proc/self/status")?;
-    let peak = peak.parse::<u64>()? * 1024;
-    println!(
-        "peak memory {peak} bytes, {}% of the file",
-        peak * 100 / length
-    );
-    Ok(())
+    Ok(peak.parse::<u64>()? * 1024)
 }
