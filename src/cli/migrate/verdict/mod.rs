@@ -209,10 +209,13 @@ fn sink_groups(applied: &Plan, before: Option<&Observed>, after: Option<&Observe
     if groups.is_empty() {
         return kept(SINK_GROUPS, "no sink connector to move".into());
     }
-    let resumed = applied
-        .connectors
-        .iter()
-        .any(|c| c.registration != Registration::NotPlanned);
+    // The embedded worker resumes nobody: as long as no worker is in the Connect group, who moves a sink is somebody else.
+    let resumed = new.is_in_use()
+        || (applied.registrar == Registrar::Rest
+            && applied
+                .connectors
+                .iter()
+                .any(|c| c.registration != Registration::NotPlanned));
     let wrong: Vec<String> = groups
         .iter()
         .flat_map(|(from, to)| moved_positions(from, to, old, new, resumed))
@@ -336,7 +339,7 @@ fn embedded_worker() -> Promise {
 mod tests {
     use super::*;
     use crate::plan::tests::builder::{SINK, WORKER, choices, cluster, deployment, make};
-    use crate::plan::{Choices, ObservedTopic};
+    use crate::plan::{Choices, ConnectGroup, ObservedTopic, PartitionPosition, SinkGroup};
 
     /// The plan for a deployment whose config topic exists like this.
     fn with_topic(configs: &[(&str, &str)], accept: &[&str]) -> Plan {
@@ -405,6 +408,36 @@ mod tests {
         assert_eq!(moved_on.verdict, Verdict::Kept);
         assert!(moved_on.detail.contains("1 have moved on"), "{moved_on:?}");
         assert!(is_broken(&[copied(&found(2, 0, 1), 0)]));
+    }
+
+    #[test]
+    fn a_sink_that_goes_on_while_no_worker_is_in_the_group_breaks_a_promise() {
+        let stands_at = |committed| {
+            let position = PartitionPosition { committed, end: 9 };
+            let mut observed = cluster();
+            observed.sink_groups.insert(
+                "connect-local-file-sink".to_owned(),
+                SinkGroup {
+                    state: "Empty".to_owned(),
+                    members: Vec::new(),
+                    positions: [(("t".to_owned(), 0), position)].into(),
+                },
+            );
+            observed
+        };
+        let before = stands_at(5);
+        let plan = make(&deployment(WORKER, &[SINK]), &choices(), Some(&before)).expect("a plan");
+        let judged = |after: &Observed| sink_groups(&plan, Some(&before), Some(after)).verdict;
+        assert_eq!(judged(&stands_at(5)), Verdict::Kept);
+        assert_eq!(judged(&stands_at(6)), Verdict::Broken);
+        let mut served = stands_at(6);
+        served.connect_group = Some(ConnectGroup {
+            state: "Stable".to_owned(),
+            protocol_type: "connect".to_owned(),
+            members: vec!["connect-1 at /10.0.0.7".to_owned()],
+            urls: Vec::new(),
+        });
+        assert_eq!(judged(&served), Verdict::Kept);
     }
 
     #[test]
