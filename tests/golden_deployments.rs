@@ -351,6 +351,7 @@ fn observed(cluster: &Cluster) -> Observed {
             .map(|(name, stored)| (name.clone(), stored_connector(stored)))
             .collect(),
         stored_offsets: stored_offsets(cluster),
+        undecided_offsets: Vec::new(),
         own_offsets: cluster.own_offsets.iter().map(own_offsets).collect(),
         sink_groups: cluster
             .sink_groups

@@ -25,6 +25,8 @@ pub struct Observed {
     pub stored_connectors: BTreeMap<String, StoredConnector>,
     /// Latest record per key of the offset topic; key → where and what.
     pub stored_offsets: StoredOffsets,
+    /// Partitions of the offset topic with an open transaction: what is behind its first record is not among `stored_offsets`.
+    pub undecided_offsets: Vec<i32>,
     /// What connectors to move keep in offset topics of their own, by connector.
     pub own_offsets: BTreeMap<String, OwnOffsets>,
     /// Sink connectors' consumer groups, by group id.

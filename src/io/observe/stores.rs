@@ -24,8 +24,9 @@ pub(super) async fn observe(
     }
     if let Some(topic) = offset {
         // A topic that is deleted while this looks holds nothing.
-        let read = read_topic(cluster, topic).await?;
-        observed.stored_offsets = read.map(|topic| topic.stored).unwrap_or_default();
+        let read = read_topic(cluster, topic).await?.unwrap_or_default();
+        observed.stored_offsets = read.stored;
+        observed.undecided_offsets = read.undecided;
     }
     if let Some(topic) = status {
         count_tasks(cluster, topic, &mut observed.stored_connectors).await?;

@@ -4,6 +4,7 @@ use super::{Evidence, Findings, some_of};
 use crate::model::connector_config::TargetState;
 use crate::plan::connectors::Moving;
 use crate::plan::desired::has_no_positions;
+use crate::plan::offset_seed::{UNTIL_DECIDED, hidden};
 use crate::plan::positions::{Examples, OfConnector};
 use crate::plan::seed::Compared;
 use crate::plan::{
@@ -13,6 +14,7 @@ use crate::plan::{
 pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     file(evidence, findings);
     entries(evidence, findings);
+    open_transaction(evidence, findings);
     for (at, connector) in evidence.moving.iter().enumerate() {
         let (of, compared) = (&evidence.positions.of[at], &evidence.seeding.of[at]);
         if compared.moved {
@@ -89,6 +91,17 @@ fn file(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             None => "--offsets FILE with the file of the standalone worker, or --no-offsets to start over on purpose".to_owned(),
         },
     );
+}
+
+/// Workers with exactly-once support wait for its end before they start, and others do not: which positions hold is not known.
+fn open_transaction(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+    let topic = evidence.storage.offset.name.as_str();
+    let partitions = evidence.observed.map(|o| o.undecided_offsets.as_slice());
+    let open = hidden(topic, partitions.unwrap_or_default());
+    let Some(open) = open.filter(|_| evidence.to_move().any(|(_, m)| m.is_source())) else {
+        return;
+    };
+    findings.block("open-transaction", topic, open, UNTIL_DECIDED);
 }
 
 fn entries(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {

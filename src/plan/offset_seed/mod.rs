@@ -215,11 +215,15 @@ fn known_stopped(choices: &SeedChoices) -> Stopped {
 
 /// Says that the topic cannot be read to its end.
 pub(super) fn undecided(topic: &OffsetTopic) -> Option<String> {
-    let partitions: Vec<String> = topic.undecided.iter().map(ToString::to_string).collect();
+    hidden(&topic.name, &topic.undecided)
+}
+
+/// Says that open transactions hide what is behind them.
+pub(super) fn hidden(topic: &str, undecided: &[i32]) -> Option<String> {
+    let partitions: Vec<String> = undecided.iter().map(ToString::to_string).collect();
     (!partitions.is_empty()).then(|| {
         format!(
-            "topic {}: a transaction is open in partition {}: positions behind it are not seen, neither here nor by workers with exactly-once support",
-            topic.name,
+            "topic {topic}: a transaction is open in partition {}: positions behind it are not seen here, nor by workers with exactly-once support; other workers take them as they are",
             partitions.join(", ")
         )
     })

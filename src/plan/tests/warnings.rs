@@ -352,6 +352,20 @@ fn an_own_offset_topic_is_a_block_where_it_holds_something_else() {
 }
 
 #[test]
+fn a_source_does_not_move_beside_an_open_transaction_and_a_sink_may() {
+    let observed = Observed {
+        undecided_offsets: vec![3],
+        ..cluster()
+    };
+    let source = plan(&with_source(""), &choices(), &observed);
+    let blocked: Vec<_> = source.blocked().map(|f| f.id.as_str()).collect();
+    assert_eq!(blocked, ["open-transaction"]);
+    let sink = deployment(WORKER, &[SINK]);
+    let sink = plan(&sink, &choices(), &observed);
+    assert!(sink.findings.iter().all(|f| f.id != "open-transaction"));
+}
+
+#[test]
 fn overrides_against_the_policy_are_a_warning() {
     let text = format!("{SOURCE}producer.override.acks=1\n");
     let worker = format!("{WORKER}connector.client.config.override.policy=None\n");
