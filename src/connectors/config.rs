@@ -107,7 +107,7 @@ fn wrong_pattern(config: &IndexMap<String, String>) -> Option<ConfigError> {
         Err(error) => {
             let message = format!(
                 "Invalid value {pattern} for configuration topics.regex: the native engine cannot read it: {error}; a \
-                 worker with --engine jvm reads what Java reads"
+                 JVM worker (connect-distributed) reads what Java reads"
             );
             return Some(ConfigError::new(config, "topics.regex", message));
         }
@@ -129,7 +129,7 @@ fn not_native(config: &IndexMap<String, String>) -> Vec<ConfigError> {
     let refused = ["transforms", "predicates"].into_iter().filter_map(|key| {
         let names = text(config, key).filter(|names| !names.is_empty())?;
         let message = format!(
-            "{key}={names}: the native engine has no {key}; run this connector on a worker with --engine jvm"
+            "{key}={names}: the native engine has no {key}; run this connector on a JVM worker (connect-distributed)"
         );
         Some(ConfigError::new(config, key, message))
     });
@@ -244,8 +244,8 @@ mod tests {
     fn what_needs_a_jvm_is_refused_with_the_remedy() {
         let errors = validate_source(&config(&[("topic", "t"), ("transforms", "a")]));
         assert_eq!(errors.len(), 1);
-        assert!(errors[0].message.contains("--engine jvm"));
+        assert!(errors[0].message.contains("connect-distributed"));
         let errors = validate_sink(&config(&[("topics.regex", "a(?=b)")]));
-        assert!(errors[0].message.contains("--engine jvm"), "{errors:?}");
+        assert!(errors[0].message.contains("connect-distributed"), "{errors:?}");
     }
 }

@@ -47,7 +47,7 @@ pub(super) enum ClientError {
     Override { key: String, policy: String },
     #[error(
         "connector.client.config.override.policy={policy} is no policy of the native engine, which knows All, None and \
-         Principal; a worker with --engine jvm loads others"
+         Principal; a JVM worker (connect-distributed) loads others"
     )]
     Policy { policy: String },
 }
@@ -208,6 +208,6 @@ mod tests {
             "org.apache.kafka.connect.connector.policy.NoneConnectorClientConfigOverridePolicy";
         assert!(read(&[policy(class)], &[acks]).is_err());
         let error = read(&[policy("com.example.Mine")], &[]).unwrap_err();
-        assert!(error.contains("--engine jvm"), "{error}");
+        assert!(error.contains("connect-distributed"), "{error}");
     }
 }

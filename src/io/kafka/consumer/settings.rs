@@ -53,7 +53,7 @@ impl ConsumerSettings {
             key: key.to_owned(),
             value: text(key).unwrap_or_default(),
             reason: reason.to_owned(),
-            hint: Some("Run this connector on a worker with --engine jvm.".to_owned()),
+            hint: Some("Run this connector on a JVM worker (connect-distributed).".to_owned()),
         };
         for key in ["interceptor.classes", "group.instance.id"] {
             if text(key).is_some_and(|value| !value.is_empty()) {
