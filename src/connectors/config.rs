@@ -246,6 +246,9 @@ mod tests {
         assert_eq!(errors.len(), 1);
         assert!(errors[0].message.contains("connect-distributed"));
         let errors = validate_sink(&config(&[("topics.regex", "a(?=b)")]));
-        assert!(errors[0].message.contains("connect-distributed"), "{errors:?}");
+        assert!(
+            errors[0].message.contains("connect-distributed"),
+            "{errors:?}"
+        );
     }
 }

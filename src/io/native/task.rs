@@ -161,7 +161,9 @@ pub(super) fn spawn(
 /// Why a task cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TaskError {
-    #[error("{class} is no connector of the native engine; run it on a JVM worker (connect-distributed)")]
+    #[error(
+        "{class} is no connector of the native engine; run it on a JVM worker (connect-distributed)"
+    )]
     UnknownConnector { class: String },
     #[error(transparent)]
     Provider(#[from] ProviderError),

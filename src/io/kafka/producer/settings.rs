@@ -77,7 +77,9 @@ impl ProducerSettings {
                     key: (*key).to_owned(),
                     value: value.clone(),
                     reason: "the native engine has no such producer".to_owned(),
-                    hint: Some("Run this connector on a JVM worker (connect-distributed).".to_owned()),
+                    hint: Some(
+                        "Run this connector on a JVM worker (connect-distributed).".to_owned(),
+                    ),
                 });
             }
         }
