@@ -92,7 +92,7 @@ fn the_file_of_a_standalone_worker_is_sent_to_migrate() {
     says(
         "bootstrap.servers=127.0.0.1:1\noffset.storage.file.filename=/o\n",
         1,
-        "error: $ROOT/worker.properties: missing required configuration \"config.storage.topic\" which has no default value\nhint: this is the file of a standalone worker; connectctl migrate $ROOT/worker.properties writes the distributed one\n",
+        "error: $ROOT/worker.properties: missing required configuration \"config.storage.topic\" which has no default value\nhint: this is the file of a standalone worker; connectctl migrate $ROOT/worker.properties CONNECTOR.properties… writes the distributed one\n",
     );
 }
 

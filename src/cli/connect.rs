@@ -69,7 +69,7 @@ impl PropertiesFile {
                     if self.properties.contains_key("offset.storage.file.filename") =>
                 {
                     format!(
-                        "this is the file of a standalone worker; connectctl migrate {} writes the distributed one",
+                        "this is the file of a standalone worker; connectctl migrate {} CONNECTOR.properties… writes the distributed one",
                         self.path.display()
                     )
                 }

@@ -62,7 +62,7 @@ Examples:
   Stop the connectors and save everything, then stop the process and migrate:
     connectctl capture --source-url http://localhost:8083 --out captured --stop
     connectctl migrate worker.properties captured/connectors/*.json \\
-      --offsets captured/connect.offsets --source-stopped";
+      --group-id my-connect --offsets captured/connect.offsets --source-stopped";
 
 pub(super) fn run(ui: &Ui, global: &Global, args: &Capture) -> Result<Outcome, CliError> {
     let captured = runtime::run(capture(ui, global, args))?;

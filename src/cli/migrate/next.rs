@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::args::Migrate;
+use super::args::{Migrate, Verify};
 use super::look::Look;
 use super::read::OFFSETS_FILE_KEY;
 use super::typed::typed;
@@ -30,22 +30,30 @@ pub(super) fn registration(args: &Migrate, seen: Option<&Observed>) -> String {
 pub(super) fn commands(args: &Migrate, after: &Look) -> Vec<Next> {
     let plan = &after.plan;
     let mut next = Vec::new();
+    let sources = plan
+        .connectors
+        .iter()
+        .any(|c| c.kind != ConnectorKind::Sink);
     if !matches!(plan.stopped, Stopped::Proven(_)) {
-        next.push(said(
-            "make sure that the standalone worker is stopped and stays so",
-            "kubectl scale deployment STANDALONE --replicas=0   # or stop its service",
-        ));
+        next.push(stop(sources && args.offline));
     }
     let worker = args.out.join("distributed.properties");
+    // Offline nothing is registered, but the same command on the cluster will.
+    let by_control = plan.registrar == Registrar::Control
+        || (args.offline && args.verify == Verify::Control && args.rest.url.is_empty());
     if args.offline {
         next.push(said(
-            "on a machine that reaches the cluster: topics and offsets",
+            if by_control {
+                "on a machine that reaches the cluster: topics, offsets and connectors"
+            } else {
+                "on a machine that reaches the cluster: topics and offsets"
+            },
             &typed(args, &[]),
         ));
     }
     if args.rest.url.is_empty() {
         next.push(said(
-            if plan.registrar == Registrar::Control {
+            if by_control {
                 "start the distributed workers with the new worker file: the connectors are registered and start with them"
             } else {
                 "start the distributed workers with the new worker file"
@@ -53,17 +61,13 @@ pub(super) fn commands(args: &Migrate, after: &Look) -> Vec<Next> {
             &format!("connect-distributed {}", quoted(&worker.to_string_lossy())),
         ));
         let unregistered = plan.connectors.iter().any(|c| !c.already_moved);
-        if plan.registrar != Registrar::Control && unregistered {
+        if !by_control && unregistered {
             next.push(said(
                 "register the connectors, once a worker answers",
                 &registration(args, after.observed.as_ref()),
             ));
         }
     }
-    let sources = plan
-        .connectors
-        .iter()
-        .any(|c| c.kind != ConnectorKind::Sink);
     next.push(said(
         "see them run",
         &format!("curl -s '{}/connectors?expand=status'", url(args)),
@@ -85,6 +89,18 @@ pub(super) fn commands(args: &Migrate, after: &Look) -> Vec<Next> {
         next.push(way_back(&worker, &plan.connectors, only_ours, &file));
     }
     next
+}
+
+/// `unsaved`: the positions are nowhere but in the standalone worker's file.
+fn stop(unsaved: bool) -> Next {
+    said(
+        if unsaved {
+            "make sure that the standalone worker is stopped and stays so; a pod without a volume takes its offsets file with it: connectctl capture first"
+        } else {
+            "make sure that the standalone worker is stopped and stays so"
+        },
+        "kubectl scale deployment STANDALONE --replicas=0   # or stop its service",
+    )
 }
 
 /// Once the connectors have delivered, the offsets file is old: `to` is the one that the standalone worker reads.

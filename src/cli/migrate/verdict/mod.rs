@@ -281,7 +281,9 @@ fn registered(applied: &Plan, after: Option<&Observed>) -> Promise {
     let registered: Vec<_> = applied.connectors.iter().filter(planned).collect();
     let Some(after) = after.filter(|_| !registered.is_empty()) else {
         let all_moved = applied.connectors.iter().all(|c| c.already_moved);
-        let why = if applied.cluster.is_some() && all_moved {
+        let why = if applied.cluster.is_none() {
+            "--offline"
+        } else if all_moved {
             "they have been before: the config topic is the truth"
         } else {
             "nobody was to register them: --verify none without --url"
