@@ -118,6 +118,19 @@ impl Shown {
             kind: Some(self.kind(name).to_owned()),
         })
     }
+
+    /// Returns one value of `GET /connectors?expand=…`; as `ConnectorsResource` does it, a connector of which something that
+    /// is asked for does not exist (yet, or no longer) is left out.
+    fn expanded(&self, name: &str, info: bool, status: bool) -> Option<Expanded> {
+        Some(Expanded {
+            info: if info { Some(self.info(name)?) } else { None },
+            status: if status {
+                Some(self.status(name)?)
+            } else {
+                None
+            },
+        })
+    }
 }
 
 fn task_state(task: i32, status: &Status) -> TaskState {
@@ -252,13 +265,7 @@ async fn connectors(State(shown): State<Shared>, RawQuery(query): RawQuery) -> J
             return json!(names.collect::<Vec<_>>());
         }
         let expanded: IndexMap<_, _> = names
-            .map(|name| {
-                let expanded = Expanded {
-                    info: info.then(|| shown.info(name)).flatten(),
-                    status: status.then(|| shown.status(name)).flatten(),
-                };
-                (name, expanded)
-            })
+            .filter_map(|name| Some((name, shown.expanded(name, info, status)?)))
             .collect();
         json!(expanded)
     }))
@@ -337,4 +344,20 @@ pub(in crate::io) fn error(code: StatusCode, message: &str) -> Response {
         message: Some(message.to_owned()),
     };
     (code, Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn a_connector_without_a_status_is_left_out_of_a_list_of_statuses() {
+        let mut shown = Shown::default();
+        let record = br#"{"properties":{"connector.class":"FileStreamSink"}}"#;
+        Arc::make_mut(&mut shown.config)
+            .apply(0, Some(b"connector-fresh"), Some(record))
+            .unwrap();
+        assert!(shown.expanded("fresh", true, false).is_some());
+        assert!(shown.expanded("fresh", true, true).is_none());
+        assert!(shown.expanded("fresh", false, true).is_none());
+    }
 }
