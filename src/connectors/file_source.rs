@@ -187,16 +187,15 @@ impl FileStreamSource {
         if before > LONGEST_LINE {
             return Err(SourceError::LineTooLong { path: path.clone() });
         }
-        // A file that has nothing new costs no buffer.
-        let ahead = file.metadata().map_or(CHUNK as u64, |metadata| {
-            let length = metadata.len();
-            let is_longer = !metadata.is_file() || length > self.position + before as u64;
-            if is_longer { CHUNK as u64 } else { 0 }
-        });
+        let ahead = ahead(file, self.position + before as u64);
         if ahead == 0 {
+            if before == 0 {
+                // Hundreds of idle tasks hold no memory for what they have read.
+                self.buffer = BytesMut::new();
+            }
             return Ok(0);
         }
-        self.buffer.resize(before + CHUNK, 0);
+        self.buffer.resize(before + ahead, 0);
         let read = loop {
             match file.read(&mut self.buffer[before..]) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -248,6 +247,18 @@ impl FileStreamSource {
             cuts: lines,
             base,
         })
+    }
+}
+
+/// Returns how many bytes are worth reading from here, [`CHUNK`] at most; 0 when the file has nothing new.
+fn ahead(file: &File, position: u64) -> usize {
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => {
+            let left = metadata.len().saturating_sub(position);
+            usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK))
+        }
+        // A pipe or a device does not say.
+        _ => CHUNK,
     }
 }
 

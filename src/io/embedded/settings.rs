@@ -33,7 +33,7 @@ pub(in crate::io) fn membership(
     Ok(MemberSettings {
         protocol,
         session_timeout: millis(&worker, "session.timeout.ms")?,
-        heartbeat_interval: millis(&worker, "heartbeat.interval.ms")?,
+        heartbeat_interval: heartbeat_interval(&worker)?,
         rebalance_timeout: millis(&worker, "rebalance.timeout.ms")?,
         request_timeout: millis(&worker, "request.timeout.ms")?,
         retry_backoff: millis(&worker, "retry.backoff.ms")?,
@@ -41,6 +41,20 @@ pub(in crate::io) fn membership(
         company,
         ..MemberSettings::new(url, jitter_seed)
     })
+}
+
+/// Returns `heartbeat.interval.ms`, or where the file does not set it a twentieth of the session timeout, which is shorter than
+/// Kafka's default.
+///
+/// A member learns from the answer to its next heartbeat that the group rebalances, so this is how long the others wait for it
+/// in every rebalance.
+fn heartbeat_interval(worker: &Properties) -> Result<Millis, SettingsError> {
+    let interval = millis(worker, "heartbeat.interval.ms")?;
+    if worker.contains_key("heartbeat.interval.ms") {
+        return Ok(interval);
+    }
+    let session = millis(worker, "session.timeout.ms")?;
+    Ok(interval.min((session / 20).max(1)))
 }
 
 pub(in crate::io) fn text(worker: &Properties, key: &str) -> String {
@@ -86,9 +100,19 @@ mod tests {
         let defaults = MemberSettings::new("http://127.0.0.1:1/", 0);
         let defaults = MemberSettings {
             company: Company::None,
+            // A twentieth of the session timeout.
+            heartbeat_interval: 500,
             ..defaults
         };
         assert_eq!(format!("{found:?}"), format!("{defaults:?}"));
+    }
+
+    #[test]
+    fn a_heartbeat_interval_that_the_file_sets_is_kept() {
+        let interval = |pairs: &[(&str, &str)]| of(pairs).unwrap().heartbeat_interval;
+        assert_eq!(interval(&[("heartbeat.interval.ms", "3000")]), 3_000);
+        assert_eq!(interval(&[("session.timeout.ms", "200000")]), 3_000);
+        assert_eq!(interval(&[("session.timeout.ms", "6000")]), 300);
     }
 
     #[test]

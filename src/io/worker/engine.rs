@@ -246,14 +246,18 @@ impl Engine {
     }
 
     fn assigned(&mut self, membership: member::Membership) {
+        let owned = &membership.assignment.assigned;
         tracing::info!(
             generation = membership.generation,
             leader = membership.is_leader,
             protocol = membership.protocol.name(),
-            owns = %membership.assignment.assigned,
+            connectors = owned.connectors().count(),
+            tasks = owned.tasks().count(),
             delay_ms = membership.assignment.delay_ms,
             "Joined group"
         );
+        // The names of a thousand connectors at each round would be most of the log.
+        tracing::debug!(%owned, "work of this worker");
         let is_sessioned = membership.protocol == ConnectProtocol::Sessioned;
         rest_server::update(&self.parts.shares.shown, |shown| {
             shown.is_sessioned = is_sessioned;
