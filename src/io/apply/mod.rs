@@ -68,7 +68,7 @@ pub async fn apply(
 
 async fn steps(approved: &Approved<Plan>, means: &Means<'_>) -> Result<Option<Report>, ApplyError> {
     let plan = approved.plan();
-    files::write(plan, means)?;
+    files::write(plan, means).await?;
     let Some(target) = means.target else {
         return Ok(None);
     };

@@ -8,4 +8,4 @@ mod replace;
 pub use backup::back_up;
 pub use error::{FileError, Kind};
 pub use read::{InputFile, LARGEST_CONFIG, LARGEST_OFFSETS, read, sha256_hex};
-pub use replace::{Written, make_folder, replace, set_aside};
+pub use replace::{Replacement, Written, make_folder, replace, set_aside, sync_folder};

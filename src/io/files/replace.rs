@@ -21,29 +21,68 @@ pub enum Written {
 ///
 /// A file with secrets gets mode 0600, and so does its backup; others get what the umask leaves of 0666.
 pub fn replace(path: &Path, bytes: &[u8], secret: bool) -> Result<Written, FileError> {
-    let existing = match fs::read(path) {
-        Ok(existing) => Some(existing),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(FileError::writing(path, error)),
-    };
-    if existing.as_deref() == Some(bytes) {
-        if secret {
-            keep_private(path)?;
-        }
-        return Ok(Written::Unchanged);
+    let written = Replacement::prepare(path, bytes, secret)?.take_place()?;
+    if written != Written::Unchanged {
+        sync_folder(folder_of(path))?;
     }
-    let folder = folder_of(path);
-    make_folder(folder)?;
-    let fresh = write_beside(path, folder, bytes, secret)?;
-    let kept = match existing {
-        Some(_) => Some(keep_as_backup(path, secret)?),
-        None => None,
-    };
-    fresh
-        .persist(path)
-        .map_err(|e| FileError::writing(path, e.error))?;
-    sync_folder(folder)?;
-    Ok(kept.map_or(Written::Created, Written::Replaced))
+    Ok(written)
+}
+
+/// New bytes of a file that are safe on the disk and not under its name yet; dropped, they are deleted.
+///
+/// For many files at once: preparing waits for the disk, which serves many as fast as one, and their folder is synced
+/// once, with [`sync_folder`], after all have taken their place.
+#[derive(Debug)]
+pub struct Replacement {
+    path: PathBuf,
+    secret: bool,
+    /// `None`: the file has these bytes already.
+    fresh: Option<tempfile::NamedTempFile>,
+    is_new: bool,
+}
+
+impl Replacement {
+    /// Writes and syncs the bytes beside the file, which is left as it is.
+    pub fn prepare(path: &Path, bytes: &[u8], secret: bool) -> Result<Self, FileError> {
+        let existing = match fs::read(path) {
+            Ok(existing) => Some(existing),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(FileError::writing(path, error)),
+        };
+        let fresh = if existing.as_deref() == Some(bytes) {
+            None
+        } else {
+            let folder = folder_of(path);
+            make_folder(folder)?;
+            Some(write_beside(path, folder, bytes, secret)?)
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            secret,
+            fresh,
+            is_new: existing.is_none(),
+        })
+    }
+
+    /// Gives the file its new bytes. The name survives a power cut once the folder has been synced.
+    pub fn take_place(self) -> Result<Written, FileError> {
+        let path = &self.path;
+        let Some(fresh) = self.fresh else {
+            if self.secret {
+                keep_private(path)?;
+            }
+            return Ok(Written::Unchanged);
+        };
+        let written = if self.is_new {
+            Written::Created
+        } else {
+            Written::Replaced(keep_as_backup(path, self.secret)?)
+        };
+        fresh
+            .persist(path)
+            .map_err(|e| FileError::writing(path, e.error))?;
+        Ok(written)
+    }
 }
 
 /// Renames a file to `NAME.bak-<timestamp>`, and returns that name.
@@ -89,7 +128,7 @@ pub(super) fn write_beside(
 }
 
 /// Makes the names in a folder survive a power cut.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), FileError> {
+pub fn sync_folder(folder: &Path) -> Result<(), FileError> {
     let folder = if folder.as_os_str().is_empty() {
         Path::new(".")
     } else {
