@@ -72,7 +72,7 @@ async fn read_topic(bootstrap: &str, topic: &str) -> Result<(), Box<dyn Error>> 
     let read = offset_store::read_topic(&cluster, topic).await?;
     let took = begin.elapsed();
     let read = read.ok_or("no such topic")?;
-    println!("{} keys in {took:.0?}", read.stored.len());
+    println!("{} keys in {took:.2?}", read.stored.len());
     println!("peak memory {} bytes", peak_memory()?);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::model::properties::Properties;
 use crate::model::secrets;
@@ -95,7 +96,7 @@ pub fn make(
         offsets: positions::summary(deployment, &positions),
         register_on: choices.register_on.clone(),
         registrar,
-        positions: seeding.expected,
+        positions: Arc::new(seeding.expected),
         cluster: observed.map(|o| ClusterSummary {
             id: o.cluster_id.clone(),
             brokers: o.brokers.len(),

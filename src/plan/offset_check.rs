@@ -6,7 +6,8 @@ use std::fmt;
 
 use foldhash::fast::RandomState;
 
-use crate::plan::{SeedRecord, StoredOffset, StoredOffsets};
+use crate::plan::SeedRecord;
+use crate::protocol::partitioner::partition_of;
 
 /// What is wrong with a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,30 +41,7 @@ impl fmt::Display for Difference<'_> {
     }
 }
 
-/// Returns what is wrong with the records that a topic was found to hold; the first `limit` differences, as sentences.
-pub fn differences(expected: &[SeedRecord], found: &StoredOffsets, limit: usize) -> Vec<String> {
-    let faults = expected.iter().filter_map(|record| {
-        let fault = fault(record, found.get(&record.key))?;
-        Some(Difference(record, fault).to_string())
-    });
-    faults.take(limit).collect()
-}
-
-fn fault(record: &SeedRecord, found: Option<&StoredOffset>) -> Option<Fault> {
-    let Some(found) = found else {
-        return record.value.is_some().then_some(Fault::Missing);
-    };
-    if found.value != record.value {
-        Some(Fault::OtherValue)
-    } else if Some(found.partition) != record.partition {
-        Some(Fault::Misplaced(found.partition))
-    } else {
-        let other = found.elsewhere.first()?;
-        Some(Fault::Doubled(other.partition))
-    }
-}
-
-/// The same question, answered while the topic is read: it keeps nothing of the topic.
+/// The question, answered while the topic is read: it keeps nothing of the topic.
 ///
 /// What was just written comes back in the order of each partition, so every record is first taken for the next of its
 /// partition. Only when it is not are all keys hashed: a million random accesses take most of the time of a reading.
@@ -77,8 +55,10 @@ pub struct OffsetCheck<'a> {
 }
 
 /// What the topic has of one record.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Seen {
+    /// The partition where a worker looks.
+    home: Option<i32>,
     /// Whether the last record in the partition where a worker looks has the value; `None`: there is no record.
     at_home: Option<bool>,
     /// Another partition that has a record.
@@ -97,15 +77,33 @@ struct Home {
 impl<'a> OffsetCheck<'a> {
     /// `expected` have their partitions, and no key twice.
     pub fn new(expected: &'a [SeedRecord]) -> Self {
+        Self::at_home(expected, |record| record.partition)
+    }
+
+    /// Every record is expected where a worker looks for it in a topic of so many partitions. No key is there twice.
+    pub fn of_topic(expected: &'a [SeedRecord], partitions: i32) -> Self {
+        Self::at_home(expected, |record| {
+            Some(partition_of(&record.key, partitions))
+        })
+    }
+
+    fn at_home(expected: &'a [SeedRecord], home: impl Fn(&SeedRecord) -> Option<i32>) -> Self {
         let mut homes: BTreeMap<i32, Home> = BTreeMap::new();
+        let mut seen = Vec::with_capacity(expected.len());
         for (index, record) in expected.iter().enumerate() {
-            if let Some(partition) = record.partition {
-                homes.entry(partition).or_default().indices.push(index);
+            let home = home(record);
+            if let Some(home) = home {
+                homes.entry(home).or_default().indices.push(index);
             }
+            seen.push(Seen {
+                home,
+                at_home: None,
+                away: None,
+            });
         }
         Self {
             expected,
-            seen: vec![Seen::default(); expected.len()],
+            seen,
             homes,
             indices: None,
         }
@@ -121,7 +119,7 @@ impl<'a> OffsetCheck<'a> {
         };
         let expected = &self.expected[index];
         let seen = &mut self.seen[index];
-        if expected.partition == Some(partition) {
+        if seen.home == Some(partition) {
             seen.at_home = Some(expected.value.as_deref() == value);
         } else {
             seen.away = Some(partition);
@@ -182,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::plan::offset_fold::OffsetFold;
-    use crate::protocol::partitioner::partition_of;
+    use crate::plan::{StoredOffset, StoredOffsets};
 
     const PARTITIONS: i32 = 25;
 
@@ -197,7 +195,30 @@ mod tests {
         values.iter().map(record).collect()
     }
 
-    /// Asks both ways, which must agree.
+    /// The same question, asked of the topic as it was read whole: the first `limit` differences.
+    fn differences(expected: &[SeedRecord], found: &StoredOffsets, limit: usize) -> Vec<String> {
+        let faults = expected.iter().filter_map(|record| {
+            let fault = fault(record, found.get(&record.key))?;
+            Some(Difference(record, fault).to_string())
+        });
+        faults.take(limit).collect()
+    }
+
+    fn fault(record: &SeedRecord, found: Option<&StoredOffset>) -> Option<Fault> {
+        let Some(found) = found else {
+            return record.value.is_some().then_some(Fault::Missing);
+        };
+        if found.value != record.value {
+            Some(Fault::OtherValue)
+        } else if Some(found.partition) != record.partition {
+            Some(Fault::Misplaced(found.partition))
+        } else {
+            let other = found.elsewhere.first()?;
+            Some(Fault::Doubled(other.partition))
+        }
+    }
+
+    /// Asks all ways, which must agree.
     #[track_caller]
     fn wrong(
         expected: &[SeedRecord],
@@ -205,14 +226,17 @@ mod tests {
     ) -> Vec<String> {
         let mut fold = OffsetFold::new(PARTITIONS);
         let mut check = OffsetCheck::new(expected);
+        let mut placing = OffsetCheck::of_topic(expected, PARTITIONS);
         for (number, (partition, key, value)) in (0..).zip(topic) {
             let value = value.map(|v| Bytes::from_static(v.as_bytes()));
             check.record(*partition, key.as_bytes(), value.as_deref());
+            placing.record(*partition, key.as_bytes(), value.as_deref());
             let key = Some(Bytes::from_static(key.as_bytes()));
             fold.record(*partition, number, number, key, value);
         }
         let checked = check.finish(20);
         assert_eq!(checked, differences(expected, &fold.finish(), 20));
+        assert_eq!(checked, placing.finish(20));
         checked
     }
 

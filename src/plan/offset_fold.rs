@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use indexmap::map::Entry;
 
 use crate::plan::{Elsewhere, StoredOffset, StoredOffsets};
@@ -33,10 +34,15 @@ struct Last {
 impl OffsetFold {
     /// `partitions` is the topic's partition count.
     pub fn new(partitions: i32) -> Self {
+        Self::with_capacity(partitions, 0)
+    }
+
+    /// Makes room for so many keys at once.
+    pub fn with_capacity(partitions: i32, keys: usize) -> Self {
         Self {
             partitions,
-            latest: StoredOffsets::default(),
-            timestamps: Vec::new(),
+            latest: StoredOffsets::with_capacity_and_hasher(keys, RandomState::default()),
+            timestamps: Vec::with_capacity(keys),
             others: HashMap::new(),
             null_keys: 0,
         }

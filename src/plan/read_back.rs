@@ -30,7 +30,7 @@ pub fn read_back(applied: &Plan, after: &Observed) -> ReadBack {
     // Who accepts that a key lies elsewhere is not told again that it does.
     let places_count = !applied.findings.iter().any(|f| f.id == "P11" && f.accepted);
     let mut found = ReadBack::default();
-    for position in &applied.positions {
+    for position in applied.positions.iter() {
         let stored = after.stored_connectors.get(&position.connector);
         if is_held(position, after, places_count.then_some(partitions)) {
             found.same += 1;
@@ -136,7 +136,7 @@ mod tests {
             ..ObservedTopic::default()
         };
         after.topics.insert(topic.name.clone(), existing);
-        for record in &plan.positions {
+        for record in plan.positions.iter() {
             let stored = StoredOffset {
                 partition: partitioner::partition_of(&record.key, topic.partitions),
                 offset: 0,

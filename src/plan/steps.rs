@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -36,7 +37,7 @@ pub struct Plan {
     /// Old consumer groups of renamed sinks to delete (`--delete-old`), after the verification.
     pub delete_groups: Vec<String>,
     /// Every offset that a worker must find for connectors that have not moved yet, seeded ones included.
-    pub positions: Vec<SeedRecord>,
+    pub positions: Arc<Vec<SeedRecord>>,
     /// Connect cluster to register on (`--url`); empty: none.
     pub register_on: Vec<String>,
     pub registrar: Registrar,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::io::embedded::{ConfigStore, OffsetStore, Statuses};
+use crate::io::embedded::{ConfigStore, Statuses, read_offsets};
 use crate::io::kafka::TopicPermissions;
 use crate::io::kafka::acl::{Acl, Pattern};
 use crate::io::kafka::cluster::Cluster;
@@ -231,10 +231,7 @@ async fn read_one(
             *state = store.state().clone();
             Ok(records)
         }
-        StorageRole::Offset => {
-            let mut store = OffsetStore::open(cluster, &topic.name).await?;
-            store.catch_up().await
-        }
+        StorageRole::Offset => read_offsets(cluster, &topic.name, |_, _| {}).await,
         StorageRole::Status => Ok(Statuses::read(cluster, &topic.name).await?.1),
     }
 }

@@ -4,10 +4,8 @@ use crate::io::ignored;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::log::{Follower, Isolation, LogReader, Record};
-use crate::io::kafka::offsets::OffsetSpec;
+use crate::model::offset_key::OffsetKey;
 use crate::model::storage_records::{ConfigChange, ConfigState, Status, StatusRecord};
-use crate::plan::StoredOffsets;
-use crate::plan::offset_fold::OffsetFold;
 use crate::worker::config_log::{ConfigLog, IgnoredRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -102,48 +100,26 @@ fn tell(record: &IgnoredRecord) {
     ignored::tell(&record.topic, record.partition, record.offset, &why);
 }
 
-/// The offset topic.
-#[derive(Debug)]
-pub(in crate::io) struct OffsetStore {
-    topic: String,
-    log: LogReader,
-    fold: OffsetFold,
-    partitions: i32,
-}
-
-impl OffsetStore {
-    pub(in crate::io) async fn open(cluster: &Cluster, topic: &str) -> Result<Self, KafkaError> {
-        let partitions = cluster.offsets(topic, OffsetSpec::Latest).await?.len();
-        let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
-        Ok(Self {
-            topic: topic.to_owned(),
-            log: LogReader::new(cluster, topic, ISOLATION),
-            fold: OffsetFold::new(partitions),
-            partitions,
-        })
-    }
-
-    /// Reads to the end and returns how many records came.
-    pub(in crate::io) async fn catch_up(&mut self) -> Result<u64, KafkaError> {
-        let (fold, topic) = (&mut self.fold, &self.topic);
-        let read = self.log.read_to_end(|partition, record| {
-            if record.key.is_none() {
-                ignored::tell(topic, partition, record.offset, &"it has no key");
-            }
-            let (key, value) = (record.key, record.value);
-            fold.record(partition, record.offset, record.timestamp, key, value);
-        });
-        Ok(read.await?.records())
-    }
-
-    pub(super) fn partitions(&self) -> i32 {
-        self.partitions
-    }
-
-    /// Returns what a worker finds under every key.
-    pub(super) fn finish(self) -> StoredOffsets {
-        self.fold.finish()
-    }
+/// Reads the offset topic to its end and returns how many records came. Nothing of it is kept: a topic may have millions.
+///
+/// What is no key of a connector is told, as a worker tells it.
+pub(in crate::io) async fn read_offsets(
+    cluster: &Cluster,
+    topic: &str,
+    mut take: impl FnMut(i32, &Record),
+) -> Result<u64, KafkaError> {
+    let mut log = LogReader::new(cluster, topic, ISOLATION);
+    let read = log.read_to_end(|partition, record| {
+        let ignored = match &record.key {
+            None => Some("it has no key".to_owned()),
+            Some(key) => OffsetKey::parse(key).err().map(|error| error.to_string()),
+        };
+        if let Some(why) = ignored {
+            ignored::tell(topic, partition, record.offset, &why);
+        }
+        take(partition, &record);
+    });
+    Ok(read.await?.records())
 }
 
 /// The status topic: the last status of every connector and task, and the topics that connectors use.

@@ -134,6 +134,13 @@ impl LogReader {
         Follower { log: self, reading }
     }
 
+    /// Returns how many records there are to read at most: of a compacted topic, many of them are gone.
+    pub async fn unread(&self) -> Result<u64, KafkaError> {
+        let ahead = self.ahead().await?;
+        let offsets = ahead.partitions.values();
+        Ok(offsets.map(|read| read.end.abs_diff(read.start)).sum())
+    }
+
     /// Asks where reading starts and ends.
     async fn ahead(&self) -> Result<ReadSummary, KafkaError> {
         let ends = self.cluster.offsets(&self.topic, self.isolation.end());

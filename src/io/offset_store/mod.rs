@@ -14,5 +14,4 @@ pub use own::read_own;
 pub(in crate::io) use own::unfound;
 pub use rest::{RestOffsets, read_rest};
 pub use topic::read_topic;
-pub(in crate::io) use write::placed;
 pub use write::{Seeding, WatchedFile, Written, compare, place, write};

@@ -2,7 +2,7 @@
 
 use crate::io::kafka::cluster::{Cluster, TopicDescription};
 use crate::io::kafka::error::KafkaError;
-use crate::io::kafka::log::{self, Isolation};
+use crate::io::kafka::log::{Isolation, LogReader};
 use crate::io::kafka::offsets::OffsetSpec;
 use crate::plan::offset_fold::OffsetFold;
 use crate::plan::offset_seed::OffsetTopic;
@@ -10,6 +10,9 @@ use crate::protocol::errors;
 
 /// A worker reads committed records only when exactly-once support is on; what is committed is the truth either way.
 pub(super) const ISOLATION: Isolation = Isolation::ReadCommitted;
+
+/// Keys for which room is made before they are read: a topic with a long history has fewer keys than offsets.
+const MOST_AT_ONCE: u64 = 1 << 20;
 
 /// Reads the record that holds for every key, and the others of keys in several partitions; `None`: no such topic.
 ///
@@ -19,8 +22,11 @@ pub async fn read_topic(cluster: &Cluster, topic: &str) -> Result<Option<OffsetT
         return Ok(None);
     };
     let partitions = described.partition_count();
-    let mut fold = OffsetFold::new(partitions);
-    log::read_to_end(cluster, topic, ISOLATION, |partition, record| {
+    let mut log = LogReader::new(cluster, topic, ISOLATION);
+    let keys = log.unread().await?.min(MOST_AT_ONCE);
+    let keys = usize::try_from(keys).unwrap_or_default();
+    let mut fold = OffsetFold::with_capacity(partitions, keys);
+    log.read_to_end(|partition, record| {
         fold.record(
             partition,
             record.offset,

@@ -157,7 +157,7 @@ fn unchanged(
 }
 
 /// Gives every record the partition in which a worker looks for it.
-pub(in crate::io) fn placed(records: &[SeedRecord], partitions: i32) -> Vec<SeedRecord> {
+fn placed(records: &[SeedRecord], partitions: i32) -> Vec<SeedRecord> {
     records
         .iter()
         .map(|record| SeedRecord {
