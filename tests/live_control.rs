@@ -235,7 +235,7 @@ fn killed_between_any_two_writes_it_leaves_connectors_absent_or_stopped_and_the_
 fn a_worker_that_comes_before_the_join_or_in_the_middle_of_registration_is_left_alone() {
     require_kafka!();
     let proxy = Proxy::start(&kafka::shared().bootstrap());
-    let moving = Moving::run("control-company", &proxy.bootstrap());
+    let moving = Moving::run("control-others", &proxy.bootstrap());
     let words = [&CONTROL[..], &SHORT_SESSION].concat();
     let arguments = moving.arguments(&words);
 
@@ -266,7 +266,7 @@ fn a_worker_that_comes_before_the_join_or_in_the_middle_of_registration_is_left_
     let refused = moving.migrate(&words).code(5);
     for said in [
         "active member",
-        "control-company-source is not registered",
+        "control-others-source is not registered",
         &format!("--url {}", worker.url),
     ] {
         assert!(refused.stderr.contains(said), "{said}: {}", refused.stderr);
@@ -288,7 +288,7 @@ fn a_worker_that_comes_before_the_join_or_in_the_middle_of_registration_is_left_
     // The write that was held came to the broker or did not; if it did, the connectors are there and at rest.
     let stored = expect_stopped(&moving);
     assert!(stored == 0 || stored == 2, "{stored} connectors");
-    for connector in ["control-company-source", "control-company-sink"] {
+    for connector in ["control-others-source", "control-others-sink"] {
         if stored == 2 {
             expect_status(&worker, connector, "STOPPED");
         }
@@ -304,7 +304,7 @@ fn a_worker_that_comes_before_the_join_or_in_the_middle_of_registration_is_left_
     let run = Run::start(&moving.world, &arguments);
     _ = run.end().success();
     let worker = start_past_the_proxy(&moving, &proxy);
-    worker.wait_running("control-company-source");
+    worker.wait_running("control-others-source");
     moving.expect_lines();
 }
 

@@ -52,7 +52,7 @@ fn ctrl_c_leaves_the_group_and_every_connector_stopped_or_absent() {
         (2, Hold::Response, 2, "after the connectors"),
     ] {
         let ran = interrupted_at(&moving, &proxy, nth, hold).code(130);
-        // The member has said goodbye: nobody waits for its session to end.
+        // The member has left: nobody waits for its session to end.
         let group = group("control-ctrl-c");
         assert_eq!((group.members.len(), &*group.state), (0, "Empty"), "{when}");
         assert_eq!(expect_stopped(&moving), stored, "{when}");
@@ -64,7 +64,13 @@ fn ctrl_c_leaves_the_group_and_every_connector_stopped_or_absent() {
             "{when}: {}",
             ran.stderr
         );
-        assert_eq!(moving.report()["outcome"], "interrupted", "{when}");
+        let report = moving.report();
+        assert_eq!(report["outcome"], "interrupted", "{when}");
+        assert_eq!(report["embedded_worker"], "cut short", "{when}");
+        let group = promise(&moving, "group joined and left");
+        assert_eq!(group["verdict"], "kept", "{when}: {group}");
+        let states = promise(&moving, "final states stored");
+        assert_eq!(states["verdict"], "not-performed", "{when}: {states}");
     }
     let ran = moving.migrate(&CONTROL).success();
     assert!(

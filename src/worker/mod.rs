@@ -14,6 +14,9 @@ pub mod config_log;
 pub mod control;
 pub mod herder;
 pub mod member;
+mod trouble;
+
+pub use trouble::Trouble;
 
 /// Milliseconds on a clock that does not go back; only differences count.
 pub type Millis = u64;

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use connectctl::protocol::connect_group::{Assignment, ConnectProtocol, Subscription};
 use connectctl::protocol::errors::ErrorCode;
 use connectctl::worker::member::{
-    Action, Company, Event, JoinReply, Member, MemberSettings, Reply, RequestFailure, RequestId,
-    SyncReply,
+    Action, Event, JoinReply, Member, MemberSettings, OtherMembers, Reply, RequestFailure,
+    RequestId, SyncReply,
 };
 
 use super::script::{self, Machine, Words};
@@ -24,8 +24,8 @@ impl Machine for Member {
         if let Some(protocol) = settings.get("protocol") {
             member.protocol = ConnectProtocol::from_config(protocol).expect("a protocol");
         }
-        if settings.get("company") == Some("none") {
-            member.company = Company::None;
+        if settings.get("others") == Some("leave") {
+            member.other_members = OtherMembers::Leave;
         }
         if let Some(most) = settings.number("rebalance-timeout") {
             member.rebalance_timeout = most;
@@ -81,7 +81,7 @@ fn event_of(words: &Words) -> Event {
         "heartbeat-now" => Event::HeartbeatNow,
         "disconnected" => Event::Disconnected,
         "lost" => failed(RequestFailure::Lost),
-        "refused" => failed(RequestFailure::Refused("wrong password".to_owned())),
+        "refused" => failed(RequestFailure::Refused("wrong password".into())),
         "assigned" => assigned(words),
         "coordinator" => answered(Reply::Coordinator {
             error: error(words),

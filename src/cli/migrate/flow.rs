@@ -172,10 +172,8 @@ async fn carry_out(
     reach: Option<Reach>,
 ) -> Result<Outcome, CliError> {
     let draft = Draft::new(&seen);
-    *session
-        .applying
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) = Some(draft.clone());
+    keep(session, &draft);
+    let address = advertised(&seen).await;
     let Look {
         inputs,
         plan,
@@ -201,6 +199,12 @@ async fn carry_out(
     };
     let failed = |error| apply_failed(session, error);
     let ran = apply::apply(&approved, &means).await.map_err(failed)?;
+    if let Some(report) = &ran {
+        keep(
+            session,
+            &draft.clone().with_control(approved.plan(), report),
+        );
+    }
     if let Some(report) = ran.as_ref().filter(|report| report.interrupted) {
         return Err(left_when_interrupted(session, report));
     }
@@ -209,7 +213,7 @@ async fn carry_out(
         .map_err(|error| not_verified(session, error))?;
     let mut promises = verdict::judge(approved.plan(), observed.as_ref(), &after, ran.as_ref());
     if ran.is_some() {
-        promises.push(verdict::advertised_address(&advertised(&after).await));
+        promises.push(verdict::advertised_address(&address));
     }
     let broken = verdict::is_broken(&promises);
     if !broken && approved.plan().deletes() {
@@ -222,12 +226,18 @@ async fn carry_out(
     conclude(session, draft.with_promises(promises), &verified, &after)
 }
 
-async fn advertised(after: &Look) -> Advertised {
-    let cluster_id = after
-        .observed
-        .as_ref()
-        .and_then(|o| o.cluster_id.as_deref());
-    observe::advertised(&after.plan.worker, cluster_id).await
+/// Keeps what is known so far for the report of a run that is cut short.
+fn keep(session: &Session<'_>, draft: &Draft) {
+    *session
+        .applying
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = Some(draft.clone());
+}
+
+/// Asked before anything is written: whatever comes of it is known before a connector gets its final state.
+async fn advertised(seen: &Look) -> Advertised {
+    let cluster_id = seen.observed.as_ref().and_then(|o| o.cluster_id.as_deref());
+    observe::advertised(&seen.plan.worker, cluster_id).await
 }
 
 /// Ctrl-C came while the embedded worker was at work.
@@ -272,8 +282,10 @@ fn conclude(
     session.ui.note(&format!("report: {}", path.display()));
     if broken {
         let error = anyhow!("applied, but a promise is broken (see above)");
-        let unverified = CliError::new(Kind::Unverified, error)
-            .hint("run the same command again: it does only what is missing");
+        let unverified = CliError::new(Kind::Unverified, error);
+        let unverified = report.hints().into_iter().fold(unverified, CliError::hint);
+        let unverified =
+            unverified.hint("run the same command again: it does only what is missing");
         return Err(if verified.unregistered {
             let command = next::registration(session.args, after.observed.as_ref());
             unverified.hint(format!(

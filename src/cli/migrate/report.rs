@@ -17,7 +17,8 @@ use crate::cli::connect::file_failed;
 use crate::cli::error::CliError;
 use crate::io::apply::Entry;
 use crate::io::files;
-use crate::plan::render;
+use crate::plan::{Plan, Step, render};
+use crate::worker::control;
 
 /// Name of the report in the output folder.
 pub(super) const FILE: &str = "report.json";
@@ -39,7 +40,7 @@ pub(super) struct Report {
     plan: Value,
     steps: Vec<Entry>,
     promises: Vec<Promise>,
-    /// `performed` or `not performed`.
+    /// `performed`, `cut short` or `not performed`.
     embedded_worker: &'static str,
     next: Vec<Next>,
 }
@@ -50,6 +51,10 @@ pub(super) struct Draft {
     inputs: Vec<ReadFile>,
     plan: Value,
     promises: Vec<Promise>,
+    /// How the embedded worker's step is called in the journal.
+    control: String,
+    /// Ctrl-C ended the embedded worker's run.
+    cut_short: bool,
 }
 
 impl Draft {
@@ -57,12 +62,36 @@ impl Draft {
         Self {
             inputs: look.inputs.files.clone(),
             plan: render::json(&look.plan),
-            promises: unfinished(&look.plan),
+            promises: unfinished(&look.plan, None),
+            control: Step::Control(look.plan.group_id.clone()).to_string(),
+            cut_short: false,
+        }
+    }
+
+    /// Takes what the embedded worker came to, in case the run is cut short after it.
+    pub(super) fn with_control(self, plan: &Plan, control: &control::Report) -> Self {
+        Self {
+            promises: unfinished(plan, Some(control)),
+            cut_short: control.interrupted,
+            ..self
         }
     }
 
     pub(super) fn with_promises(self, promises: Vec<Promise>) -> Self {
         Self { promises, ..self }
+    }
+
+    fn embedded_worker(&self, steps: &[Entry]) -> &'static str {
+        let is_under_way = |step: &Entry| {
+            step.step == self.control && step.finished.is_none() && step.error.is_none()
+        };
+        if self.cut_short || steps.iter().any(is_under_way) {
+            "cut short"
+        } else if self.promises.iter().any(|promise| promise.ms.is_some()) {
+            "performed"
+        } else {
+            "not performed"
+        }
     }
 }
 
@@ -74,6 +103,8 @@ impl Report {
         error: Option<String>,
         next: Vec<Next>,
     ) -> Self {
+        let steps = session.journal.entries();
+        let embedded_worker = draft.embedded_worker(&steps);
         Self {
             format: 1,
             connectctl: env!("CARGO_PKG_VERSION"),
@@ -83,12 +114,8 @@ impl Report {
             error,
             inputs: draft.inputs,
             plan: draft.plan,
-            steps: session.journal.entries(),
-            embedded_worker: if draft.promises.iter().any(|p| p.ms.is_some()) {
-                "performed"
-            } else {
-                "not performed"
-            },
+            embedded_worker,
+            steps,
             promises: draft.promises,
             next,
         }
@@ -133,6 +160,18 @@ impl Report {
             );
         }
         text
+    }
+
+    /// Returns what to do about the broken promises, each advice once.
+    pub(super) fn hints(&self) -> Vec<String> {
+        let mut hints: Vec<String> = self
+            .promises
+            .iter()
+            .filter_map(|p| p.hint.clone())
+            .collect();
+        let mut told = BTreeSet::new();
+        hints.retain(|hint| told.insert(hint.clone()));
+        hints
     }
 
     /// Writes `report.json` into the output folder.

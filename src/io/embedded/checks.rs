@@ -7,18 +7,21 @@ use indexmap::IndexMap;
 use tokio::sync::Mutex;
 
 use super::Job;
+use super::membership::trouble;
 use super::rest_server::{self, RestServer};
-use super::stores::{ConfigStore, OffsetStore, Statuses};
+use super::stores::{ConfigStore, Statuses, read_offsets};
 use crate::io::connect_rest::{ConnectRest, RestError, RestSettings};
+use crate::io::kafka::acl::Pattern;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
-use crate::io::offset_store::{placed, read_own, unfound};
+use crate::io::offset_store::{read_own, unfound};
 use crate::io::sink_groups;
 use crate::model::connector_config::TargetState;
 use crate::model::rest::is_addressable;
 use crate::model::storage_records::{ConfigState, ConnectorState};
 use crate::plan::is_same_config;
-use crate::plan::offset_check::differences;
+use crate::plan::offset_check::OffsetCheck;
+use crate::worker::Trouble;
 use crate::worker::control::{Check, Connector, Finding, Registration};
 
 /// Connectors that are asked for one by one over REST; of the others the list tells.
@@ -34,14 +37,12 @@ pub(super) struct Checks {
     job: Arc<Job>,
     rest: Arc<RestServer>,
     config: Arc<Mutex<ConfigStore>>,
-    offsets: Arc<Mutex<Option<OffsetStore>>>,
 }
 
 impl Checks {
     pub(super) fn new(cluster: &Cluster, job: Arc<Job>, rest: Arc<RestServer>) -> Self {
         Self {
             config: Arc::new(Mutex::new(ConfigStore::new(cluster, &job.topics.config))),
-            offsets: Arc::default(),
             cluster: cluster.clone(),
             job,
             rest,
@@ -65,7 +66,7 @@ impl Checks {
                     .await
             }
         };
-        found.unwrap_or_else(|error| Finding::Bad(error.to_string()))
+        found.unwrap_or_else(|error| Finding::Bad(trouble(&error)))
     }
 
     /// Reads all three topics and asks whether they may be written.
@@ -77,35 +78,55 @@ impl Checks {
         for (topic, may) in allowed {
             let may = may?;
             if !may.read {
-                refused.push(format!("READ on topic {topic} is not allowed"));
+                refused.push(("Read", topic.clone()));
             }
             if !may.write {
-                refused.push(format!("WRITE on topic {topic} is not allowed"));
+                refused.push(("Write", topic));
             }
         }
         if !refused.is_empty() {
-            return Ok(Finding::Bad(refused.join("; ")));
+            return Ok(Finding::Bad(self.not_allowed(&refused)));
         }
         let partitions = self.cluster.topic(&topics.config).await?.partitions.len();
         if partitions != 1 {
-            return Ok(Finding::Bad(format!(
-                "topic {} has {partitions} partitions, and no worker starts on more than 1",
-                topics.config
-            )));
+            return Ok(Finding::Bad(
+                format!(
+                    "topic {} has {partitions} partitions, and no worker starts on more than 1",
+                    topics.config
+                )
+                .into(),
+            ));
         }
         let configs = self.config.lock().await.catch_up().await?;
         if let Finding::Bad(changed) = self.unchanged().await {
             return Ok(Finding::Bad(changed));
         }
-        let mut offsets = OffsetStore::open(&self.cluster, &topics.offset).await?;
-        let positions = offsets.catch_up().await?;
-        *self.offsets.lock().await = Some(offsets);
+        let positions = read_offsets(&self.cluster, &topics.offset, |_, _| {}).await?;
         let (statuses, states) = Statuses::read(&self.cluster, &topics.status).await?;
         rest_server::update(&self.rest.shown(), |shown| shown.statuses = statuses);
         self.show().await;
         Ok(Finding::Good(format!(
             "{configs} config, {positions} offset and {states} status records read; writing is allowed"
         )))
+    }
+
+    /// Names each permission that is missing, and the commands that grant them.
+    fn not_allowed(&self, refused: &[(&'static str, String)]) -> Trouble {
+        let caller = self.cluster.settings().caller();
+        let named = |(operation, topic): &(&str, String)| {
+            format!(
+                "{} on topic {topic} is not allowed",
+                operation.to_uppercase()
+            )
+        };
+        let grants = refused
+            .iter()
+            .map(|(operation, topic)| caller.grant(&[operation], &[Pattern::Topic(topic.clone())]));
+        let grants: Vec<String> = grants.collect();
+        Trouble {
+            what: refused.iter().map(named).collect::<Vec<_>>().join("; "),
+            hint: Some(format!("An administrator types: {}", grants.join("; "))),
+        }
     }
 
     /// Whether the config topic still has what the plan was made for.
@@ -142,24 +163,22 @@ impl Checks {
         }))
     }
 
-    /// Reads the offset topic on and compares what a worker finds with what was seeded.
+    /// Reads the offset topic and compares what a worker finds with what was seeded.
     async fn offsets(&self) -> Result<Finding, KafkaError> {
-        let expected = &self.job.positions;
-        let mut store = self.offsets.lock().await.take();
-        if store.is_none() {
-            store = Some(OffsetStore::open(&self.cluster, &self.job.topics.offset).await?);
-        }
-        let Some(mut store) = store else {
-            return Ok(Finding::Bad("the offset topic was not read".to_owned()));
-        };
-        store.catch_up().await?;
-        let expected = placed(expected, store.partitions());
-        let found = store.finish();
+        let (topic, expected) = (&self.job.topics.offset, &self.job.positions);
+        let described = self.cluster.topic(topic).await?;
+        let mut check = OffsetCheck::of_topic(expected, described.partition_count());
+        let read = read_offsets(&self.cluster, topic, |partition, record| {
+            if let Some(key) = &record.key {
+                check.record(partition, key, record.value.as_deref());
+            }
+        });
+        read.await?;
         let connectors = self.job.connectors.iter();
         let connectors = connectors.map(|c| (c.name.as_str(), &c.config));
-        let own = read_own(&self.cluster, &self.job.topics.offset, connectors).await?;
-        let wrong = differences(&expected, &found, usize::MAX).into_iter();
-        let wrong = wrong.chain(unfound(&own, &expected));
+        let own = read_own(&self.cluster, topic, connectors).await?;
+        let wrong = check.finish(usize::MAX).into_iter();
+        let wrong = wrong.chain(unfound(&own, expected));
         Ok(judged(wrong, || match expected.len() {
             0 => "no source has any".to_owned(),
             number => counted(number, "offset"),
@@ -180,12 +199,14 @@ impl Checks {
     async fn ask(&self) -> Finding {
         // It shows what was read; other checks may read on at the same time.
         if let Err(error) = self.config.lock().await.catch_up().await {
-            return Finding::Bad(error.to_string());
+            return Finding::Bad(trouble(&error));
         }
         self.show().await;
-        self.answers()
-            .await
-            .unwrap_or_else(|error| Finding::Bad(error.to_string()))
+        self.answers().await.unwrap_or_else(|error| {
+            let what = error.to_string();
+            let hint = error.hint();
+            Finding::Bad(Trouble { what, hint })
+        })
     }
 
     async fn answers(&self) -> Result<Finding, RestError> {
@@ -197,10 +218,12 @@ impl Checks {
         let root = rest.root().await?;
         if root.kafka_cluster_id != self.job.cluster_id {
             let theirs = root.kafka_cluster_id.unwrap_or_default();
-            return Ok(Finding::Bad(format!("it names Kafka cluster {theirs:?}")));
+            return Ok(Finding::Bad(
+                format!("it names Kafka cluster {theirs:?}").into(),
+            ));
         }
         if rest.is_healthy().await? != Some(true) {
-            return Ok(Finding::Bad("it is not healthy".to_owned()));
+            return Ok(Finding::Bad("it is not healthy".into()));
         }
         let listed = rest.connectors().await?;
         let mut wrong = Vec::new();
@@ -277,8 +300,8 @@ fn judged(mut wrong: impl Iterator<Item = String>, good: impl FnOnce() -> String
     let more = wrong.count();
     match (named.is_empty(), more) {
         (true, _) => Finding::Good(good()),
-        (false, 0) => Finding::Bad(named.join("; ")),
-        (false, more) => Finding::Bad(format!("{} (and {more} more)", named.join("; "))),
+        (false, 0) => Finding::Bad(named.join("; ").into()),
+        (false, more) => Finding::Bad(format!("{} (and {more} more)", named.join("; ")).into()),
     }
 }
 

@@ -12,12 +12,12 @@ use crate::io::kafka::group::{GroupClient, Join, Sync};
 use crate::model::storage_records::ConfigState;
 use crate::protocol::connect_group::{Assignment, Work};
 use crate::protocol::errors;
-use crate::worker::Millis;
 use crate::worker::assignor::{Assignor, Configured, Round};
 use crate::worker::member::{
-    self, Action, Event, JoinGroup, JoinReply, Member, Reply, RequestFailure, RequestId, SyncGroup,
-    SyncReply,
+    self, Action, Event, JoinGroup, JoinReply, Member, MemberError, Reply, RequestFailure,
+    RequestId, SyncGroup, SyncReply,
 };
+use crate::worker::{Millis, Trouble};
 
 const PROTOCOL_TYPE: &str = "connect";
 
@@ -39,12 +39,12 @@ pub(in crate::io) enum News {
     /// It is over.
     Unconfirmed,
     /// Others are in the group; this worker is out of it, or whether it is is not known.
-    Company {
+    OtherMembers {
         others: Vec<String>,
-        left: Result<(), String>,
+        left: Result<(), Trouble>,
     },
-    Failed(String),
-    Left(Result<(), String>),
+    Failed(Trouble),
+    Left(Result<(), Trouble>),
 }
 
 /// One worker's place in its group.
@@ -67,10 +67,10 @@ pub(in crate::io) struct Membership {
     held: Option<VecDeque<Action>>,
     /// Since when a confirmation is waited for, and of which generation.
     confirming: Option<(Millis, i32)>,
-    /// Goodbyes without an answer.
-    goodbyes: usize,
-    /// Who made us leave, until the goodbye is answered.
-    company: Option<Vec<String>>,
+    /// Requests to leave without an answer.
+    leaving: usize,
+    /// Who made us leave, until the request to leave is answered.
+    others: Option<Vec<String>>,
 }
 
 /// What came of a request.
@@ -101,8 +101,8 @@ impl Membership {
             news: VecDeque::new(),
             held: None,
             confirming: None,
-            goodbyes: 0,
-            company: None,
+            leaving: 0,
+            others: None,
         }
     }
 
@@ -146,19 +146,19 @@ impl Membership {
     pub(in crate::io) fn leave(&mut self, reason: &str) {
         let member_id = self.member.member_id().to_owned();
         if self.member.is_rebalancing() {
-            // A join that the broker holds back would hold the goodbye back too.
+            // A join that the broker holds back would hold the request to leave back too.
             self.client.forget();
         }
         self.step(Event::Leave {
             reason: reason.to_owned(),
         });
-        if self.goodbyes > 0 {
+        if self.leaving > 0 {
             return;
         }
         if member_id.is_empty() {
             self.news.push_back(News::Left(Ok(())));
         } else {
-            self.say_goodbye(member_id, reason.to_owned());
+            self.send_leave(member_id, reason.to_owned());
         }
     }
 
@@ -178,11 +178,11 @@ impl Membership {
         }
     }
 
-    /// Waits until a goodbye that is under way has been answered.
+    /// Waits until a request to leave that is under way has been answered.
     pub(in crate::io) async fn close(mut self) {
-        while self.goodbyes > 0 {
+        while self.leaving > 0 {
             let done = self.requests.join_next().await;
-            self.goodbyes -= usize::from(matches!(done, None | Some(Ok(Done::Left(_)))));
+            self.leaving -= usize::from(matches!(done, None | Some(Ok(Done::Left(_)))));
         }
     }
 
@@ -190,14 +190,14 @@ impl Membership {
         match done {
             Ok(Done::Member(event)) => self.step(event),
             Ok(Done::Left(left)) => {
-                self.goodbyes -= 1;
-                let left = left.map_err(|error| error.to_string());
-                self.news.push_back(match self.company.take() {
-                    Some(others) => News::Company { others, left },
+                self.leaving -= 1;
+                let left = left.map_err(|error| trouble(&error));
+                self.news.push_back(match self.others.take() {
+                    Some(others) => News::OtherMembers { others, left },
                     None => News::Left(left),
                 });
             }
-            Err(failed) => self.news.push_back(News::Failed(failed.to_string())),
+            Err(failed) => self.news.push_back(News::Failed(failed.to_string().into())),
         }
     }
 
@@ -244,7 +244,7 @@ impl Membership {
             } => self.send_heartbeat(request, generation, member_id),
             Action::LeaveGroup {
                 member_id, reason, ..
-            } => self.say_goodbye(member_id, reason),
+            } => self.send_leave(member_id, reason),
             Action::Revoke(work) => {
                 self.held = Some(VecDeque::new());
                 self.news.push_back(News::Revoked(work));
@@ -253,12 +253,12 @@ impl Membership {
                 membership,
                 sent: self.member.confirmed().unwrap_or_default(),
             }),
-            Action::NotAlone { others, .. } if self.goodbyes > 0 => self.company = Some(others),
-            Action::NotAlone { others, .. } => self.news.push_back(News::Company {
+            Action::NotAlone { others, .. } if self.leaving > 0 => self.others = Some(others),
+            Action::NotAlone { others, .. } => self.news.push_back(News::OtherMembers {
                 others,
-                left: Err("there was no coordinator to tell".to_owned()),
+                left: Err("there was no coordinator to tell".into()),
             }),
-            Action::Fail(error) => self.news.push_back(News::Failed(error.to_string())),
+            Action::Fail(error) => self.fail(&error),
         }
     }
 
@@ -332,7 +332,9 @@ impl Membership {
                         self.owners = owners(round, &assigned.owned);
                         assigned.assignments
                     }
-                    Err(error) => return self.news.push_back(News::Failed(error.to_string())),
+                    Err(error) => {
+                        return self.news.push_back(News::Failed(error.to_string().into()));
+                    }
                 }
             }
         };
@@ -397,11 +399,20 @@ impl Membership {
         });
     }
 
-    fn say_goodbye(&mut self, member_id: String, reason: String) {
-        self.goodbyes += 1;
+    fn send_leave(&mut self, member_id: String, reason: String) {
+        self.leaving += 1;
         let client = self.client.clone();
         self.requests
             .spawn(async move { Done::Left(client.leave_surely(&member_id, &reason).await) });
+    }
+
+    fn fail(&mut self, error: &MemberError) {
+        let hint = match error {
+            MemberError::Refused { request, error } => self.client.failed(request, *error).hint(),
+            error => error.hint(),
+        };
+        let what = error.to_string();
+        self.news.push_back(News::Failed(Trouble { what, hint }));
     }
 
     fn now(&self) -> Millis {
@@ -417,6 +428,14 @@ fn owners(round: &Round, owned: &BTreeMap<String, Work>) -> BTreeMap<String, Wor
     members.collect()
 }
 
+/// Keeps of an error what it says and what to do about it.
+pub(in crate::io) fn trouble(error: &KafkaError) -> Trouble {
+    Trouble {
+        what: error.to_string(),
+        hint: error.hint(),
+    }
+}
+
 fn answered(request: RequestId, reply: Reply) -> Event {
     Event::Answered { request, reply }
 }
@@ -426,7 +445,7 @@ fn failed(request: RequestId, error: &KafkaError) -> Event {
     let failure = if error.is_retriable() {
         RequestFailure::Lost
     } else {
-        RequestFailure::Refused(error.to_string())
+        RequestFailure::Refused(trouble(error))
     };
     Event::Failed { request, failure }
 }

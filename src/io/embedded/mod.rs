@@ -29,17 +29,18 @@ use crate::io::observe::connect_group;
 use crate::model::properties::Properties;
 use crate::plan;
 use crate::protocol::errors;
-use crate::worker::Millis;
 use crate::worker::control::{
     Action, Check, Connector, Control, Event, Finding, Record, Report, WriteFailure,
 };
-use crate::worker::member::{self, Company, Member, MemberError};
+use crate::worker::member::{self, Member, MemberError, OtherMembers};
+use crate::worker::{Millis, Trouble};
 use checks::Checks;
+use membership::trouble;
 pub(in crate::io) use membership::{Membership, News};
 pub use rehearsal::{check_settings, rehearse};
 use rest_server::RestServer;
 pub(in crate::io) use stores::{
-    ConfigStore, FollowedConfigs, FollowedStatuses, OffsetStore, Statuses,
+    ConfigStore, FollowedConfigs, FollowedStatuses, Statuses, read_offsets,
 };
 
 /// What the worker calls itself: its dead self is told from living workers by it.
@@ -69,7 +70,7 @@ pub struct Job {
     pub cluster_id: Option<String>,
     pub connectors: Vec<Connector>,
     /// Every offset that a worker must find.
-    pub positions: Vec<plan::SeedRecord>,
+    pub positions: Arc<Vec<plan::SeedRecord>>,
     /// Configurations that are replaced, as they were when that was decided.
     pub replaced: BTreeMap<String, IndexMap<String, Option<String>>>,
     /// Committed offsets of the sinks' groups, as they must be.
@@ -89,7 +90,7 @@ pub enum EmbeddedError {
     Listen(std::io::Error),
     /// Only of [`rehearse`]: a control run tells it in its report.
     #[error("{0}")]
-    Group(String),
+    Group(Trouble),
 }
 
 impl EmbeddedError {
@@ -98,8 +99,9 @@ impl EmbeddedError {
         match self {
             Self::Kafka(error) => error.hint(),
             Self::Settings(error) => error.hint(),
-            Self::Member(_) => Some("Correct it with --set KEY=VALUE.".to_owned()),
-            Self::Listen(_) | Self::Group(_) => None,
+            Self::Member(error) => error.hint(),
+            Self::Group(trouble) => trouble.hint.clone(),
+            Self::Listen(_) => None,
         }
     }
 }
@@ -133,7 +135,7 @@ pub async fn control(
     let cluster = Cluster::connect(settings).await?;
     let rest = RestServer::start().await.map_err(EmbeddedError::Listen)?;
     let url = rest.url();
-    let settings = settings::membership(&job.worker, &url, Company::None, seed())?;
+    let settings = settings::membership(&job.worker, &url, OtherMembers::Leave, seed())?;
     let started = Instant::now();
     let client = GroupClient::new(&cluster, &job.group);
     let patience = cluster.settings().timeout;
@@ -187,7 +189,7 @@ impl<W: FnMut(Progress)> Run<W> {
         let mut is_interrupted = false;
         loop {
             while let Some(event) = self.events.pop_front() {
-                if let Event::Company { .. } | Event::GroupFailed(_) = event
+                if let Event::OtherMembers { .. } | Event::GroupFailed(_) = event
                     && let Some(write) = self.fenced.take()
                 {
                     // What has not been sent stays here.
@@ -252,19 +254,19 @@ impl<W: FnMut(Progress)> Run<W> {
         match action {
             Action::LookAtGroup => {
                 let (cluster, group) = (self.cluster.clone(), self.group.clone());
-                self.spawn(Event::Group(Err(CRASHED.to_owned())), async move {
+                self.spawn(Event::Group(Err(CRASHED.into())), async move {
                     let found = connect_group(&cluster, &group).await;
                     Event::Group(match found {
                         Ok(Some(group)) => Ok(group.members),
-                        Ok(None) => Err("the coordinator does not tell who is in it".to_owned()),
-                        Err(error) => Err(error.to_string()),
+                        Ok(None) => Err("the coordinator does not tell who is in it".into()),
+                        Err(error) => Err(trouble(&error)),
                     })
                 });
             }
             Action::Check(check) => {
                 (self.watcher)(Progress::Checking(check));
                 let checks = self.checks.clone();
-                let finding = Finding::Bad(CRASHED.to_owned());
+                let finding = Finding::Bad(CRASHED.into());
                 self.spawn(Event::Checked { check, finding }, async move {
                     let finding = checks.check(check).await;
                     Event::Checked { check, finding }
@@ -303,7 +305,7 @@ impl<W: FnMut(Progress)> Run<W> {
             News::Confirmed { sent } => Event::Confirmed { sent },
             // A new generation is told by itself.
             News::Unconfirmed => return None,
-            News::Company { others, left } => Event::Company { others, left },
+            News::OtherMembers { others, left } => Event::OtherMembers { others, left },
             News::Failed(reason) => Event::GroupFailed(reason),
             News::Left(left) => Event::Left(left),
         })
@@ -319,7 +321,7 @@ impl<W: FnMut(Progress)> Run<W> {
         let is_fenced = until.is_some();
         let failed = Event::WriteFailed {
             why: WriteFailure::Lasting,
-            reason: CRASHED.to_owned(),
+            reason: CRASHED.into(),
         };
         let write = self.spawn(failed, async move {
             let records: Vec<_> = records.into_iter().map(outgoing).collect();
@@ -329,7 +331,10 @@ impl<W: FnMut(Progress)> Run<W> {
                     tokio::time::sleep(PAUSE).await;
                     Event::WriteFailed {
                         why: failure(&error),
-                        reason: error.to_string(),
+                        reason: Trouble {
+                            what: error.to_string(),
+                            hint: error.kafka().hint(),
+                        },
                     }
                 }
             }

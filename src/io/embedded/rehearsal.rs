@@ -7,7 +7,8 @@ use super::{EmbeddedError, seed, settings};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::group::GroupClient;
 use crate::model::properties::Properties;
-use crate::worker::member::{Company, Event, Member, MemberSettings};
+use crate::worker::Trouble;
+use crate::worker::member::{Event, Member, MemberSettings, OtherMembers};
 
 /// Nobody ever learns of it: the member is alone.
 const URL: &str = "http://127.0.0.1:1/";
@@ -31,8 +32,10 @@ pub async fn rehearse(
     let mut membership = Membership::new(member, client, URL, None, Instant::now());
     let patience = cluster.settings().timeout;
     let led = timeout(patience, lead(&mut membership)).await;
-    let led =
-        led.unwrap_or_else(|_elapsed| Err(format!("no answer within {} ms", patience.as_millis())));
+    let led = led.unwrap_or_else(|_elapsed| {
+        let what = format!("no answer within {} ms", patience.as_millis());
+        Err(what.into())
+    });
     membership.leave("the rehearsal is over");
     let left = loop {
         match membership.next().await {
@@ -42,15 +45,17 @@ pub async fn rehearse(
             News::Assigned { .. }
             | News::Confirmed { .. }
             | News::Unconfirmed
-            | News::Company { .. } => {}
+            | News::OtherMembers { .. } => {}
         }
     };
     let generation = led.map_err(EmbeddedError::Group)?;
-    left.map_err(|reason| EmbeddedError::Group(format!("it was not left: {reason}")))?;
+    left.map_err(|reason| {
+        EmbeddedError::Group(reason.told(|reason| format!("it was not left: {reason}")))
+    })?;
     Ok(generation)
 }
 
-async fn lead(membership: &mut Membership) -> Result<i32, String> {
+async fn lead(membership: &mut Membership) -> Result<i32, Trouble> {
     membership.tell(Event::Poll);
     let generation = loop {
         match membership.next().await {
@@ -64,17 +69,21 @@ async fn lead(membership: &mut Membership) -> Result<i32, String> {
     loop {
         match membership.next().await {
             News::Confirmed { .. } => return Ok(generation),
-            News::Unconfirmed => return Err(format!("generation {generation} was lost")),
+            News::Unconfirmed => {
+                return Err(format!("generation {generation} was lost").into());
+            }
             other => unless_failed(other)?,
         }
     }
 }
 
-fn unless_failed(news: News) -> Result<(), String> {
+fn unless_failed(news: News) -> Result<(), Trouble> {
     match news {
         News::Failed(reason) => Err(reason),
-        News::Company { others, .. } => Err(format!("others are in it: {}", others.join(", "))),
-        News::Left(_) => Err("the member left".to_owned()),
+        News::OtherMembers { others, .. } => {
+            Err(format!("others are in it: {}", others.join(", ")).into())
+        }
+        News::Left(_) => Err("the member left".into()),
         News::Assigned { .. } | News::Revoked(_) | News::Confirmed { .. } | News::Unconfirmed => {
             Ok(())
         }
@@ -82,5 +91,10 @@ fn unless_failed(news: News) -> Result<(), String> {
 }
 
 fn member(worker: &Properties) -> Result<MemberSettings, EmbeddedError> {
-    Ok(settings::membership(worker, URL, Company::None, seed())?)
+    Ok(settings::membership(
+        worker,
+        URL,
+        OtherMembers::Leave,
+        seed(),
+    )?)
 }

@@ -6,7 +6,7 @@ use crate::model::properties::Properties;
 use crate::model::worker_config::{self, Default, effective_value};
 use crate::protocol::connect_group::ConnectProtocol;
 use crate::worker::Millis;
-use crate::worker::member::{Company, MemberSettings};
+use crate::worker::member::{MemberSettings, OtherMembers};
 
 /// Settings of the group membership.
 const WANTED: &[&str] = &[
@@ -23,7 +23,7 @@ const WANTED: &[&str] = &[
 pub(in crate::io) fn membership(
     worker: &Properties,
     url: &str,
-    company: Company,
+    other_members: OtherMembers,
     jitter_seed: u64,
 ) -> Result<MemberSettings, SettingsError> {
     let worker = providers::resolve_where(worker, |key| WANTED.contains(&key))?;
@@ -38,7 +38,7 @@ pub(in crate::io) fn membership(
         request_timeout: millis(&worker, "request.timeout.ms")?,
         retry_backoff: millis(&worker, "retry.backoff.ms")?,
         retry_backoff_max: millis(&worker, "retry.backoff.max.ms")?,
-        company,
+        other_members,
         ..MemberSettings::new(url, jitter_seed)
     })
 }
@@ -91,7 +91,7 @@ mod tests {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
-        membership(&worker, "http://127.0.0.1:1/", Company::None, 0)
+        membership(&worker, "http://127.0.0.1:1/", OtherMembers::Leave, 0)
     }
 
     #[test]
@@ -99,7 +99,7 @@ mod tests {
         let found = of(&[]).unwrap();
         let defaults = MemberSettings::new("http://127.0.0.1:1/", 0);
         let defaults = MemberSettings {
-            company: Company::None,
+            other_members: OtherMembers::Leave,
             // A twentieth of the session timeout.
             heartbeat_interval: 500,
             ..defaults

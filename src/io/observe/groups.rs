@@ -52,7 +52,7 @@ pub(super) async fn observe(
         .map(|(id, group)| (id, group.protocol_type))
         .collect();
     if observed.groups.contains_key(&draft.group_id) {
-        observed.connect_group = without_our_ghost(cluster, draft, waits).await?;
+        observed.connect_group = without_our_dead_member(cluster, draft, waits).await?;
     }
     Ok(())
 }
@@ -60,7 +60,7 @@ pub(super) async fn observe(
 /// Describes the Connect group, and waits while nobody but an embedded worker of connectctl is in it.
 ///
 /// One that was killed stays a member until its session ends; one that lives is done in a moment.
-async fn without_our_ghost(
+async fn without_our_dead_member(
     cluster: &Cluster,
     draft: &Plan,
     waits: impl Fn(&Waiting),

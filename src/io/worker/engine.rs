@@ -24,7 +24,7 @@ use crate::protocol::connect_group::{ConnectProtocol, Work};
 use crate::worker::herder::{
     Event, Herder, Record, Request, RequestError, RequestId, TaskState, WriteFailure,
 };
-use crate::worker::{Millis, member};
+use crate::worker::{Millis, Trouble, member};
 
 /// Pause before a topic that could not be read is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -161,7 +161,7 @@ impl Engine {
                 Some(report) = self.reported.recv() => Woken::Report(report),
                 Some(done) = self.work.join_next() => match done {
                     Ok(done) => Woken::Done(done),
-                    Err(failed) => return Err(self.group_failed(failed.to_string())),
+                    Err(failed) => return Err(self.group_failed(failed.to_string().into())),
                 },
                 Some(ask) = self.parts.asks.recv() => Woken::Ask(ask),
                 () = tokio::time::sleep_until(timer.unwrap_or(self.parts.started)), if timer.is_some() => {
@@ -239,7 +239,7 @@ impl Engine {
                 }
             }
             // Others are what a group is for; who leaves while it is out of step joins again by itself.
-            News::Company { .. } | News::Left(_) => {}
+            News::OtherMembers { .. } | News::Left(_) => {}
             News::Failed(reason) => return Err(self.group_failed(reason)),
         }
         Ok(())
@@ -278,7 +278,7 @@ impl Engine {
         }
     }
 
-    fn group_failed(&self, reason: String) -> WorkerError {
+    fn group_failed(&self, reason: Trouble) -> WorkerError {
         WorkerError::Group {
             group: self.parts.settings.group.clone(),
             reason,

@@ -35,9 +35,10 @@ use crate::model::connector_config::TargetState;
 use crate::model::properties::Properties;
 use crate::model::worker_config::{StorageTopic, StorageTopics};
 use crate::plan::storage_topics::TopicFault;
+use crate::worker::Trouble;
 use crate::worker::assignor::Assignor;
 use crate::worker::herder::Herder;
-use crate::worker::member::{Company, Member, MemberError};
+use crate::worker::member::{Member, MemberError, OtherMembers};
 
 use engine::Engine;
 pub use plugins::PluginError;
@@ -97,7 +98,7 @@ pub enum WorkerError {
     },
     /// The group can not go on with this worker.
     #[error("group {group}: {reason}")]
-    Group { group: String, reason: String },
+    Group { group: String, reason: Trouble },
     #[error("no HTTP client: {0}")]
     Http(String),
 }
@@ -113,7 +114,9 @@ impl WorkerError {
             Self::Listen { .. } => {
                 Some("Give another port with listeners in the worker file.".to_owned())
             }
-            Self::Member(_) | Self::Connector { .. } | Self::Group { .. } | Self::Http(_) => None,
+            Self::Member(error) => error.hint(),
+            Self::Group { reason, .. } => reason.hint.clone(),
+            Self::Connector { .. } | Self::Http(_) => None,
         }
     }
 }
@@ -210,8 +213,12 @@ impl Worker {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), WorkerError> {
         let mut stop = std::pin::pin!(stop);
         let url = self.url();
-        let member =
-            embedded::settings::membership(&self.job.worker, &url, Company::Any, embedded::seed())?;
+        let member = embedded::settings::membership(
+            &self.job.worker,
+            &url,
+            OtherMembers::Accept,
+            embedded::seed(),
+        )?;
         let session = Duration::from_millis(member.session_timeout);
         let stores = tokio::select! {
             stores = self.read_topics() => stores?,

@@ -252,7 +252,10 @@ pub const CATALOGUE: &[Pitfall] = &[
     Pitfall {
         id: "P35",
         what: "the advertised REST address is not reachable for other workers",
-        listed: &[(Warn, "a_loopback_listener_is_a_warning")],
+        listed: &[
+            (Block, "no-advertised-listener"),
+            (Warn, "a_loopback_listener_is_a_warning"),
+        ],
     },
     Pitfall {
         id: "P36",

@@ -1,7 +1,8 @@
 //! The worker file: what the conversion mended, and what it leaves for the user to decide.
 
 use super::{Evidence, Findings, some_of};
-use crate::model::worker_config::StorageRole;
+use crate::model::properties::Properties;
+use crate::model::worker_config::{AdvertisedListener, StorageRole};
 use crate::plan::worker_file::{OFFSETS_FILE, ROLES};
 use crate::plan::{security, topic_settings};
 
@@ -117,6 +118,18 @@ fn listeners(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             "--set rest.advertised.host.name=HOST, a name that the other workers can reach",
         );
     }
+    if AdvertisedListener::of(worker).is_none() {
+        let at = advertised_setting(worker);
+        findings.block(
+            "P35",
+            at,
+            format!(
+                "{}: no listener fits what the workers are to advertise: none of them starts",
+                evidence.place(at)
+            ),
+            format!("correct it, or leave it away: --set {at}="),
+        );
+    }
     let was = evidence.source.get("listeners").map_or("", |v| v.trim());
     let was_local = !was.is_empty() && was.split(',').filter_map(host).all(is_loopback);
     let is_open = |listener| host(listener).is_none_or(|h| !is_loopback(h));
@@ -144,6 +157,13 @@ fn listeners(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             "--set listeners.https.ssl.truststore.location=FILE, unless the certificates are from a public authority",
         );
     }
+}
+
+/// Returns the setting that says what is advertised.
+fn advertised_setting(worker: &Properties) -> &'static str {
+    let settings = ["rest.advertised.listener", "rest.advertised.port"];
+    let set = settings.into_iter().find(|key| worker.contains_key(*key));
+    set.unwrap_or("listeners")
 }
 
 /// `http://HOST:PORT` → HOST; `None` when the host is left open.

@@ -12,6 +12,7 @@
 //! [`Control::step`] takes an [`Event`] and says what to do as a list of [`Action`]s, all of which may be done side by side.
 
 mod report;
+mod types;
 mod waves;
 
 #[cfg(test)]
@@ -19,147 +20,13 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use indexmap::IndexMap;
-
 pub use report::{Promise, Report, Subject, Verdict};
+pub use types::{Action, Check, Connector, Event, Finding, Job, Registration, WriteFailure};
 pub use waves::Record;
 
-use crate::model::connector_config::TargetState;
-use crate::worker::Millis;
+use crate::worker::{Millis, Trouble};
 use report::Ledger;
 use waves::{Batch, Waves};
-
-/// What a control run is to do.
-#[derive(Debug, Clone)]
-pub struct Job {
-    pub connectors: Vec<Connector>,
-    /// How long the group may take to answer, and how long a write is tried again.
-    pub patience: Millis,
-    /// `session.timeout.ms`: how long the coordinator keeps a member that it does not hear of.
-    pub session: Millis,
-}
-
-/// One connector of the job.
-#[derive(Debug, Clone)]
-pub struct Connector {
-    pub name: String,
-    /// `name` included.
-    pub config: IndexMap<String, String>,
-    pub registration: Registration,
-    /// What it becomes in the end.
-    pub final_state: TargetState,
-}
-
-/// What the config topic has of a connector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Registration {
-    Create,
-    /// It is there with another configuration, perhaps with tasks: it is stopped as a leader stops it, then changed.
-    Update,
-    /// It is there as it should be, STOPPED.
-    Present,
-}
-
-/// What the run is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// Begins.
-    Start,
-    /// Members of the group, each as a reader knows it; empty: nobody is in it. Or why that is not known.
-    Group(Result<Vec<String>, String>),
-    /// This worker is alone in the group and leads it; again after it had lost its generation.
-    Joined {
-        generation: i32,
-        /// When the request was sent that the coordinator answered with it.
-        sent: Millis,
-    },
-    /// The coordinator has confirmed the generation, and no round is under way.
-    Confirmed {
-        /// When the heartbeat was sent.
-        sent: Millis,
-    },
-    /// Others are in the group; this worker is out of it, or why that is not known.
-    Company {
-        others: Vec<String>,
-        left: Result<(), String>,
-    },
-    /// This worker cannot be a member.
-    GroupFailed(String),
-    /// All records of [`Action::Write`] are acknowledged.
-    Written,
-    WriteFailed {
-        reason: String,
-        why: WriteFailure,
-    },
-    /// What came of [`Action::Check`].
-    Checked {
-        check: Check,
-        finding: Finding,
-    },
-    /// The coordinator says that this worker is no member any more, or why that is not known.
-    Left(Result<(), String>),
-    /// [`Control::deadline`] has come.
-    Timeout,
-    /// The user wants out.
-    Interrupted,
-}
-
-/// Why records were not acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WriteFailure {
-    /// The topic takes no batch of this size.
-    TooLarge,
-    /// It may pass: try again.
-    Passing,
-    Lasting,
-}
-
-/// What a check came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// All is as it should be; what that is.
-    Good(String),
-    /// What is not.
-    Bad(String),
-}
-
-/// Something that is looked at and compared with what it should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Check {
-    /// The storage topics can be read and written.
-    Topics,
-    /// Every connector is stored with its configuration, STOPPED.
-    Connectors,
-    /// Every seeded offset is the one that a worker finds.
-    Offsets,
-    /// The sinks' groups stand where they stood.
-    Sinks,
-    /// The worker's REST API answers with the stored connectors.
-    Rest,
-    /// Every connector has its final target state.
-    States,
-}
-
-/// What the run wants done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Ask who is in the group.
-    LookAtGroup,
-    Check(Check),
-    /// Join the group, and stay in it until [`Action::Leave`].
-    Join,
-    /// Have the coordinator confirm the generation with a heartbeat sent now.
-    Confirm,
-    /// Write these records to the config topic as one batch.
-    Write {
-        records: Vec<Record>,
-        /// When the write must be over, or given up; `None`: no generation stands behind it.
-        until: Option<Millis>,
-    },
-    /// Leave the group and wait for the answer.
-    Leave,
-    Finish(Report),
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -203,7 +70,7 @@ pub struct Control {
     open: BTreeSet<Check>,
     interrupted: bool,
     /// Why the final states may not all be written.
-    unwritten: Option<String>,
+    unwritten: Option<Trouble>,
 }
 
 impl Control {
@@ -234,11 +101,11 @@ impl Control {
     pub fn step(&mut self, now: Millis, event: Event) -> Vec<Action> {
         match event {
             Event::Interrupted => return self.interrupt(now),
-            Event::Company { others, left } => return self.company(now, &others, left),
-            Event::GroupFailed(reason) => return self.group_failed(now, &reason),
+            Event::OtherMembers { others, left } => return self.other_members(now, &others, left),
+            Event::GroupFailed(reason) => return self.group_failed(now, reason),
             Event::Timeout if self.until.is_some_and(|until| now >= until) => {
                 let reason = self.unanswered();
-                return self.group_failed(now, &reason);
+                return self.group_failed(now, reason);
             }
             _ => {}
         }
@@ -260,7 +127,7 @@ impl Control {
                 self.next_batch(now)
             }
             (State::Writing, Event::WriteFailed { reason, why }) => {
-                self.write_failed(now, &reason, why)
+                self.write_failed(now, reason, why)
             }
             (State::Verifying, Event::Checked { check, finding }) => {
                 self.checked(now, check, finding)
@@ -271,7 +138,7 @@ impl Control {
                 self.next_state()
             }
             (State::Concluding, Event::WriteFailed { reason, why }) => {
-                self.state_failed(now, &reason, why)
+                self.state_failed(now, reason, why)
             }
             (State::ReadingStates, Event::Checked { check, finding }) => {
                 let finding = self.as_found(finding);
@@ -282,7 +149,7 @@ impl Control {
         }
     }
 
-    fn looked(&mut self, now: Millis, seen: Result<Vec<String>, String>) -> Vec<Action> {
+    fn looked(&mut self, now: Millis, seen: Result<Vec<String>, Trouble>) -> Vec<Action> {
         let joins = match seen {
             Ok(members) if members.is_empty() => true,
             Ok(members) => {
@@ -362,16 +229,30 @@ impl Control {
             .collect()
     }
 
-    fn unanswered(&self) -> String {
-        match self.late {
-            Some(took) => format!(
-                "the coordinator took {took} ms to answer a heartbeat, too long to write in a session of {} ms",
-                self.job.session
+    fn unanswered(&self) -> Trouble {
+        let patience = self.job.patience;
+        let (what, hint) = match (self.late, self.state) {
+            (Some(took), _) => (
+                format!(
+                    "the coordinator took {took} ms to answer a heartbeat, too long to write in a session of {} ms",
+                    self.job.session
+                ),
+                "A longer session.timeout.ms leaves more time.",
             ),
-            None => format!(
-                "the group's coordinator gave no answer within {} ms",
-                self.job.patience
+            (None, State::Joining) => (
+                format!(
+                    "the group's coordinator let nobody in within {patience} ms; it keeps the first member of a group waiting for group.initial.rebalance.delay.ms, which is 3000 where the broker does not set it"
+                ),
+                "Wait longer with --timeout.",
             ),
+            (None, _) => (
+                format!("the group's coordinator gave no answer within {patience} ms"),
+                "Wait longer with --timeout.",
+            ),
+        };
+        Trouble {
+            what,
+            hint: Some(hint.to_owned()),
         }
     }
 
@@ -380,11 +261,11 @@ impl Control {
         self.writing = None;
     }
 
-    fn write_failed(&mut self, now: Millis, reason: &str, why: WriteFailure) -> Vec<Action> {
+    fn write_failed(&mut self, now: Millis, reason: Trouble, why: WriteFailure) -> Vec<Action> {
         if self.tries_again(now, why) {
             return self.next_batch(now);
         }
-        let why = format!("not written: {reason}");
+        let why = reason.told(|reason| format!("not written: {reason}"));
         self.ledger.broken(Subject::Connectors, why);
         self.verify_and_leave(now)
     }
@@ -412,10 +293,8 @@ impl Control {
 
     /// What can be checked without being a member.
     fn verify_from_outside(&mut self, now: Millis) -> Vec<Action> {
-        self.ledger.broken(
-            Subject::Connectors,
-            "not registered: not in the group".into(),
-        );
+        self.ledger
+            .broken(Subject::Connectors, "not registered: not in the group");
         self.verify_and_leave(now)
     }
 
@@ -455,11 +334,11 @@ impl Control {
         vec![Action::Leave]
     }
 
-    fn left(&mut self, now: Millis, left: Result<(), String>) -> Vec<Action> {
+    fn left(&mut self, now: Millis, left: Result<(), Trouble>) -> Vec<Action> {
         self.is_member = false;
         let finding = match left {
             Ok(()) => Finding::Good("joined an empty group, led it, left it".into()),
-            Err(reason) => Finding::Bad(unsure_left(&reason)),
+            Err(reason) => Finding::Bad(unsure_left(reason)),
         };
         self.ledger.settle(now, Subject::Group, finding);
         self.conclude(now)
@@ -486,12 +365,12 @@ impl Control {
         self.read_states()
     }
 
-    fn state_failed(&mut self, now: Millis, reason: &str, why: WriteFailure) -> Vec<Action> {
+    fn state_failed(&mut self, now: Millis, reason: Trouble, why: WriteFailure) -> Vec<Action> {
         if self.tries_again(now, why) {
             return self.next_state();
         }
         // Some may be in the topic: those of earlier batches, and this one when only its answer was lost.
-        self.unwritten = Some(reason.to_owned());
+        self.unwritten = Some(reason);
         self.read_states()
     }
 
@@ -503,34 +382,41 @@ impl Control {
     /// What the topic has is what counts, whatever was answered.
     fn as_found(&mut self, finding: Finding) -> Finding {
         match (self.unwritten.take(), finding) {
-            (Some(reason), Finding::Bad(found)) => Finding::Bad(format!(
-                "not all were written: {reason}; all but these have theirs: {found}"
-            )),
+            (Some(reason), Finding::Bad(found)) => Finding::Bad(reason.told(|reason| {
+                format!("not all were written: {reason}; all but these have theirs: {found}")
+            })),
             (_, finding) => finding,
         }
     }
 
-    fn company(&mut self, now: Millis, others: &[String], left: Result<(), String>) -> Vec<Action> {
+    fn other_members(
+        &mut self,
+        now: Millis,
+        others: &[String],
+        left: Result<(), Trouble>,
+    ) -> Vec<Action> {
         if !self.is_member {
             return Vec::new();
         }
         self.is_member = false;
         let who = others.join(", ");
-        let unsure = left.err().map(|reason| unsure_left(&reason));
+        let unsure = left.err().map(unsure_left);
         match self.state {
             State::Joining | State::Confirming | State::Writing => {
                 let why = match unsure {
-                    Some(unsure) => format!("others came: {who}; {unsure}"),
-                    None => format!("left at once, others came: {who}"),
+                    Some(unsure) => unsure.told(|unsure| format!("others came: {who}; {unsure}")),
+                    None => format!("left at once, others came: {who}").into(),
                 };
                 self.ledger.settle(now, Subject::Group, Finding::Bad(why));
                 let stopped = "registration was not finished: another member is in the group";
-                self.ledger.broken(Subject::Connectors, stopped.into());
+                self.ledger.broken(Subject::Connectors, stopped);
                 self.verify_and_leave(now)
             }
             _ => {
                 let finding = match unsure {
-                    Some(unsure) => Finding::Bad(format!("others came: {who}; {unsure}")),
+                    Some(unsure) => {
+                        Finding::Bad(unsure.told(|unsure| format!("others came: {who}; {unsure}")))
+                    }
                     None => Finding::Good(format!(
                         "joined an empty group, led it, left it when others came: {who}"
                     )),
@@ -544,16 +430,16 @@ impl Control {
         }
     }
 
-    fn group_failed(&mut self, now: Millis, reason: &str) -> Vec<Action> {
+    fn group_failed(&mut self, now: Millis, reason: Trouble) -> Vec<Action> {
         if !self.is_member {
             return Vec::new();
         }
-        let finding = Finding::Bad(reason.to_owned());
-        self.ledger.settle(now, Subject::Group, finding);
+        self.ledger
+            .settle(now, Subject::Group, Finding::Bad(reason));
         match self.state {
             State::Joining | State::Confirming | State::Writing => {
                 let why = "registration was not finished: not in the group";
-                self.ledger.broken(Subject::Connectors, why.into());
+                self.ledger.broken(Subject::Connectors, why);
                 self.verify_and_leave(now)
             }
             _ => Vec::new(),
@@ -590,6 +476,6 @@ impl Control {
     }
 }
 
-fn unsure_left(reason: &str) -> String {
-    format!("whether it was left is not known: {reason}")
+fn unsure_left(reason: Trouble) -> Trouble {
+    reason.told(|reason| format!("whether it was left is not known: {reason}"))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Check, Finding};
-use crate::worker::Millis;
+use crate::worker::{Millis, Trouble};
 
 /// What a promise is about, in the order in which a reader is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +68,8 @@ pub struct Promise {
     pub subject: Subject,
     pub verdict: Verdict,
     pub detail: String,
+    /// What to do about a broken promise, as a sentence, where that is known.
+    pub hint: Option<String>,
     /// How long it took; `None` when nothing was done for it.
     pub took: Option<Millis>,
 }
@@ -145,9 +147,9 @@ impl Ledger {
     }
 
     /// Settles a promise for which nothing more is done.
-    pub(super) fn broken(&mut self, subject: Subject, why: String) {
+    pub(super) fn broken(&mut self, subject: Subject, why: impl Into<Trouble>) {
         let entry = self.entries.entry(subject).or_default();
-        entry.finding.get_or_insert(Finding::Bad(why));
+        entry.finding.get_or_insert(Finding::Bad(why.into()));
     }
 
     pub(super) fn is_broken(&self) -> bool {
@@ -158,15 +160,16 @@ impl Ledger {
     pub(super) fn report(&self, registered: bool, interrupted: bool) -> Report {
         let promises = Subject::ALL.map(|subject| {
             let entry = self.entries.get(&subject);
-            let (verdict, detail) = match entry.and_then(|entry| entry.finding.clone()) {
-                Some(Finding::Good(what)) => (Verdict::Kept, what),
-                Some(Finding::Bad(what)) => (Verdict::Broken, what),
-                None => (Verdict::NotPerformed, String::new()),
+            let (verdict, detail, hint) = match entry.and_then(|entry| entry.finding.clone()) {
+                Some(Finding::Good(what)) => (Verdict::Kept, what, None),
+                Some(Finding::Bad(why)) => (Verdict::Broken, why.what, why.hint),
+                None => (Verdict::NotPerformed, String::new(), None),
             };
             Promise {
                 subject,
                 verdict,
                 detail,
+                hint,
                 took: entry.and_then(|entry| entry.took),
             }
         });

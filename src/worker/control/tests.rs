@@ -12,7 +12,7 @@ use super::{
 };
 use crate::model::connector_config::TargetState;
 use crate::model::storage_records::{ConfigState, zero_task_commit_record};
-use crate::worker::Millis;
+use crate::worker::{Millis, Trouble};
 
 const PATIENCE: u64 = 30_000;
 const SESSION: u64 = 10_000;
@@ -44,13 +44,13 @@ fn event(now: Millis, words: &str) -> Event {
     let (first, rest) = words.split_once(' ').unwrap_or((words, ""));
     let list = || rest.split(' ').filter(|w| !w.is_empty()).map(str::to_owned);
     let failed = |why| Event::WriteFailed {
-        reason: rest.to_owned(),
+        reason: rest.into(),
         why,
     };
     match first {
         "start" => Event::Start,
         "group" => Event::Group(Ok(list().collect())),
-        "group-unknown" => Event::Group(Err(rest.to_owned())),
+        "group-unknown" => Event::Group(Err(rest.into())),
         "joined" => Event::Joined {
             generation: 1,
             sent: now,
@@ -59,23 +59,23 @@ fn event(now: Millis, words: &str) -> Event {
         "confirmed-after" => Event::Confirmed {
             sent: now - rest.parse::<Millis>().expect("milliseconds"),
         },
-        "company" => Event::Company {
+        "others" => Event::OtherMembers {
             others: list().collect(),
             left: Ok(()),
         },
-        "company-unsure" => Event::Company {
+        "others-unsure" => Event::OtherMembers {
             others: list().collect(),
-            left: Err("no answer".to_owned()),
+            left: Err("no answer".into()),
         },
-        "group-failed" => Event::GroupFailed(rest.to_owned()),
+        "group-failed" => Event::GroupFailed(rest.into()),
         "written" => Event::Written,
         "too-large" => failed(WriteFailure::TooLarge),
         "passing" => failed(WriteFailure::Passing),
         "lasting" => failed(WriteFailure::Lasting),
         "good" => checked(rest, Finding::Good(String::new())),
-        "bad" => checked(rest, Finding::Bad("wrong".to_owned())),
+        "bad" => checked(rest, Finding::Bad("wrong".into())),
         "left" => Event::Left(Ok(())),
-        "not-left" => Event::Left(Err(rest.to_owned())),
+        "not-left" => Event::Left(Err(rest.into())),
         "timeout" => Event::Timeout,
         "interrupt" => Event::Interrupted,
         _ => panic!("no event: {words}"),
@@ -177,13 +177,49 @@ const JOINED: &str = "
     confirm
 ";
 
+#[test]
+fn what_to_do_about_a_broken_promise_is_part_of_the_report() {
+    let hinted = |what: &str, hint: &str| Trouble {
+        what: what.to_owned(),
+        hint: Some(hint.to_owned()),
+    };
+    let mut run = control(new_ones(&["a"]));
+    play(&mut run, JOINED);
+    play(&mut run, "> confirmed\nwrite target-state-a=STOPPED");
+    run.step(
+        10,
+        Event::WriteFailed {
+            reason: hinted("no ACL", "Grant it."),
+            why: WriteFailure::Lasting,
+        },
+    );
+    let finding = Finding::Bad(hinted("not readable", "Read it."));
+    let check = Check::Offsets;
+    run.step(11, Event::Checked { check, finding });
+    let report = play(
+        &mut run,
+        "> good sinks\nleave\n> left\nfinish: broken: connectors stored as STOPPED, offsets found as a worker finds them",
+    );
+    let report = report.unwrap();
+    let told: Vec<_> = report
+        .promises
+        .iter()
+        .filter_map(|p| Some((p.detail.as_str(), p.hint.as_deref()?)))
+        .collect();
+    let expected = [
+        ("not written: no ACL", "Grant it."),
+        ("not readable", "Read it."),
+    ];
+    assert_eq!(told, expected);
+}
+
 fn verdicts(report: &Report) -> Vec<(&'static str, Verdict)> {
     let verdict = |p: &super::Promise| (p.subject.promise(), p.verdict);
     report.promises.iter().map(verdict).collect()
 }
 
 #[test]
-fn target_states_come_before_connectors_and_final_states_after_the_goodbye() {
+fn target_states_come_before_connectors_and_final_states_after_leaving() {
     let mut run = control(new_ones(&["a", "b"]));
     play(&mut run, JOINED);
     let report = play(
@@ -279,7 +315,7 @@ fn any_broken_promise_leaves_every_connector_stopped() {
 }
 
 #[test]
-fn a_goodbye_without_an_answer_leaves_every_connector_stopped() {
+fn leaving_without_an_answer_leaves_every_connector_stopped() {
     let mut run = control(new_ones(&["a"]));
     play(&mut run, JOINED);
     play(&mut run, REGISTERED);
@@ -420,6 +456,16 @@ fn ctrl_c_leaves_the_group_and_writes_no_final_state() {
     );
 }
 
+fn final_state() -> impl Strategy<Value = TargetState> {
+    prop::sample::select(
+        &[
+            TargetState::Started,
+            TargetState::Paused,
+            TargetState::Stopped,
+        ][..],
+    )
+}
+
 /// What a worker makes of the first so many records that a run writes.
 fn after(written: &[Record]) -> ConfigState {
     let mut state = ConfigState::new();
@@ -433,10 +479,15 @@ fn after(written: &[Record]) -> ConfigState {
 proptest! {
     /// Killed after any record, a run leaves connectors absent or STOPPED; with all records each has its final state.
     #[test]
-    fn half_a_registration_never_runs(count in 1_usize..40, limit in 1_usize..2000, answers in prop::collection::vec(0_u8..6, 400)) {
-        let names: Vec<String> = (0..count).map(|n| format!("c{n}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut run = control(new_ones(&names));
+    fn half_a_registration_never_runs(
+        finals in prop::collection::vec(final_state(), 1..40),
+        limit in 1_usize..2000,
+        answers in prop::collection::vec(0_u8..6, 400),
+    ) {
+        let connectors = finals.iter().enumerate().map(|(number, state)| {
+            connector(&format!("c{number}"), Registration::Create, *state)
+        });
+        let mut run = control(connectors.collect());
         run.waves.limit = limit;
         let mut written = Vec::new();
         let mut left_at = None;
@@ -475,8 +526,10 @@ proptest! {
                     Action::Finish(report) => {
                         if !report.is_broken() {
                             let state = after(&written);
-                            prop_assert_eq!(state.connectors.len(), count);
-                            prop_assert!(state.connectors.values().all(|c| c.target == TargetState::Started));
+                            prop_assert_eq!(state.connectors.len(), finals.len());
+                            for (number, wanted) in finals.iter().enumerate() {
+                                prop_assert_eq!(state.connectors[&format!("c{number}")].target, *wanted);
+                            }
                         }
                     }
                 }

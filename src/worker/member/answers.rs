@@ -52,8 +52,8 @@ impl Member {
             return;
         };
         match failure {
-            RequestFailure::Refused(reason) => {
-                self.fail(MemberError::Unreachable { reason }, actions);
+            RequestFailure::Refused(trouble) => {
+                self.fail(MemberError::Unreachable(trouble), actions);
             }
             RequestFailure::Lost if sent.what == Request::FindCoordinator => {
                 self.coordinator_not_found(now);

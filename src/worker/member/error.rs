@@ -2,7 +2,7 @@
 
 use crate::protocol::connect_group::ConnectGroupError;
 use crate::protocol::errors::ErrorCode;
-use crate::worker::Millis;
+use crate::worker::{Millis, Trouble};
 
 use super::RequestId;
 
@@ -24,8 +24,8 @@ pub enum MemberError {
         error: ErrorCode,
     },
     /// No connection that could be used: login, TLS, versions.
-    #[error("{reason}")]
-    Unreachable { reason: String },
+    #[error("{0}")]
+    Unreachable(Trouble),
     /// Another kind of client uses the group id.
     #[error("the group has protocol type {found}, not connect")]
     ProtocolType { found: String },
@@ -57,4 +57,17 @@ pub enum MemberError {
         #[source]
         source: ConnectGroupError,
     },
+}
+
+impl MemberError {
+    /// Returns what to do about it, as a sentence.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Interval { .. } => Some("Correct it with --set KEY=VALUE.".to_owned()),
+            Self::Refused { error, .. } => error.advice().map(str::to_owned),
+            Self::Unreachable(trouble) => trouble.hint.clone(),
+            Self::ProtocolType { .. } => Some("Set another group.id.".to_owned()),
+            _ => None,
+        }
+    }
 }

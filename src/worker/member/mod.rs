@@ -20,7 +20,7 @@ mod types;
 
 pub use error::MemberError;
 pub use types::{
-    Action, Company, Event, JoinGroup, JoinReply, MemberSettings, Membership, Reply,
+    Action, Event, JoinGroup, JoinReply, MemberSettings, Membership, OtherMembers, Reply,
     RequestFailure, RequestId, SyncGroup, SyncReply,
 };
 

@@ -12,7 +12,7 @@ use crate::worker::Millis;
 use crate::worker::assignor::Round;
 
 use super::{
-    Action, Company, Identity, JoinGroup, JoinReply, Member, MemberError, Membership, Request,
+    Action, Identity, JoinGroup, JoinReply, Member, MemberError, Membership, OtherMembers, Request,
     State, SyncGroup, SyncReply,
 };
 
@@ -138,7 +138,7 @@ impl Member {
         self.confirmed = None;
         self.heartbeat.restart(now, &self.settings);
         let others = others(&self.identity.member_id, &reply.leader, &reply.members);
-        if self.settings.company == Company::None && !others.is_empty() {
+        if self.settings.other_members == OtherMembers::Leave && !others.is_empty() {
             return self.part(now, reply.leader, others, actions);
         }
         if !is_leader {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{
-    Action, Company, Event, JoinReply, Member, MemberError, MemberSettings, MemberState, Reply,
-    RequestFailure, RequestId, SyncReply,
+    Action, Event, JoinReply, Member, MemberError, MemberSettings, MemberState, OtherMembers,
+    Reply, RequestFailure, RequestId, SyncReply,
 };
 use crate::protocol::connect_group::{Assignment, Work};
 
@@ -22,9 +22,9 @@ fn assignment(leader: &str) -> Assignment {
     }
 }
 
-fn member(company: Company) -> Member {
+fn member(other_members: OtherMembers) -> Member {
     let settings = MemberSettings {
-        company,
+        other_members,
         ..MemberSettings::new("http://a/", 7)
     };
     Member::new(settings).expect("the default intervals fit")
@@ -60,8 +60,8 @@ fn join_reply(members: &[&str]) -> Reply {
     })
 }
 
-fn stable(company: Company) -> Member {
-    let mut member = member(company);
+fn stable(other_members: OtherMembers) -> Member {
+    let mut member = member(other_members);
     let actions = member.step(0, Event::Poll);
     let actions = answer(&mut member, 1, &actions, Reply::Coordinator { error: 0 });
     let actions = answer(&mut member, 2, &actions, join_reply(&["m"]));
@@ -82,7 +82,7 @@ fn stable(company: Company) -> Member {
 
 #[test]
 fn a_lone_member_becomes_the_leader_of_its_group() {
-    let member = stable(Company::None);
+    let member = stable(OtherMembers::Leave);
     assert_eq!(member.state(), MemberState::Stable);
     assert!(member.is_leader() && !member.is_rebalancing());
     assert_eq!(member.confirmed(), Some(3));
@@ -90,8 +90,8 @@ fn a_lone_member_becomes_the_leader_of_its_group() {
 }
 
 #[test]
-fn a_member_without_company_leaves_before_it_syncs() {
-    let mut member = member(Company::None);
+fn a_member_that_must_be_alone_leaves_before_it_syncs() {
+    let mut member = member(OtherMembers::Leave);
     let actions = member.step(0, Event::Poll);
     let actions = answer(&mut member, 1, &actions, Reply::Coordinator { error: 0 });
     let actions = answer(&mut member, 2, &actions, join_reply(&["m", "other"]));
@@ -111,7 +111,7 @@ fn a_member_without_company_leaves_before_it_syncs() {
 
 #[test]
 fn a_heartbeat_on_demand_confirms_the_generation() {
-    let mut member = stable(Company::Any);
+    let mut member = stable(OtherMembers::Accept);
     member.step(5, Event::Poll);
     let actions = member.step(50, Event::HeartbeatNow);
     assert!(matches!(
@@ -195,7 +195,7 @@ proptest! {
     /// Neither does a deadline come again at once, nor is a member that is wanted left without any.
     #[test]
     fn whatever_happens_the_member_waits_for_something(script in prop::collection::vec(happening(), 0..120)) {
-        let mut member = member(Company::Any);
+        let mut member = member(OtherMembers::Accept);
         let mut open: Vec<Action> = Vec::new();
         let mut now = 0;
         for happening in script {

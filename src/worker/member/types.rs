@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::protocol::connect_group::{Assignment, ConnectProtocol, Work};
-use crate::worker::Millis;
 use crate::worker::assignor::Round;
+use crate::worker::{Millis, Trouble};
 
 use super::MemberError;
 
@@ -29,7 +29,7 @@ pub struct MemberSettings {
     pub retry_backoff: Millis,
     /// `retry.backoff.max.ms`.
     pub retry_backoff_max: Millis,
-    pub company: Company,
+    pub other_members: OtherMembers,
     /// Sets the jitter of the pauses, so that workers which lost the same broker do not come back at once.
     pub jitter_seed: u64,
 }
@@ -46,19 +46,19 @@ impl MemberSettings {
             request_timeout: 40_000,
             retry_backoff: 100,
             retry_backoff_max: 1_000,
-            company: Company::Any,
+            other_members: OtherMembers::Accept,
             jitter_seed,
         }
     }
 }
 
-/// With whom a member shares its group.
+/// What a member makes of other members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Company {
-    /// With everybody, as workers do.
-    Any,
-    /// With nobody: when a round shows another member it leaves before it syncs, and never comes back.
-    None,
+pub enum OtherMembers {
+    /// It shares the group with them, as workers do.
+    Accept,
+    /// When a round shows another member it leaves before it syncs, and never comes back.
+    Leave,
 }
 
 /// Names a request, so that the answer to one that no longer counts is told from the others.
@@ -144,7 +144,7 @@ pub enum RequestFailure {
     /// The connection broke, could not be made, or no response came in time. It is tried again.
     Lost,
     /// Trying again will not help: wrong password, no common version, no trust in the certificate.
-    Refused(String),
+    Refused(Trouble),
 }
 
 /// What a member asks for, to be done in this order.
@@ -175,7 +175,7 @@ pub enum Action {
     Revoke(Work),
     /// A round is over.
     Assigned(Membership),
-    /// A member without company saw others: it has left, or never was in, and does nothing any more.
+    /// A member that leaves when there are others saw some: it has left, or never was in, and does nothing any more.
     NotAlone {
         /// Member id of the round's leader.
         leader: String,

@@ -30,10 +30,7 @@ pub(super) fn judge(
         sink_groups(applied, before, after.observed.as_ref()),
         registered(applied, after.observed.as_ref()),
     ];
-    match control {
-        Some(report) => promises.extend(report.promises.iter().map(of_embedded_worker)),
-        None => promises.push(embedded_worker()),
-    }
+    promises.extend(embedded_worker(control));
     promises
 }
 
@@ -60,16 +57,17 @@ fn of_embedded_worker(promise: &control::Promise) -> Promise {
             control::Verdict::NotPerformed => Verdict::NotPerformed,
         },
         detail: promise.detail.clone(),
+        hint: promise.hint.clone(),
         ms: promise.took,
     }
 }
 
-/// What is promised when nothing was applied or the run ended half-way.
-pub(super) fn unfinished(plan: &Plan) -> Vec<Promise> {
+/// What is promised when nothing was applied or the run ended half-way; `control` is what the embedded worker came to.
+pub(super) fn unfinished(plan: &Plan, control: Option<&control::Report>) -> Vec<Promise> {
     let rest = [FILES, TOPICS, OFFSETS, SINK_GROUPS, REGISTERED];
     let mut promises = vec![stopped(plan)];
     promises.extend(rest.map(|promise| not_performed(promise, "the run did not reach its end")));
-    promises.push(embedded_worker());
+    promises.extend(embedded_worker(control));
     promises
 }
 
@@ -333,8 +331,11 @@ fn not_in_final_state(applied: &Plan, after: &Observed) -> Vec<String> {
         .collect()
 }
 
-fn embedded_worker() -> Promise {
-    not_performed("embedded worker", "")
+fn embedded_worker(control: Option<&control::Report>) -> Vec<Promise> {
+    match control {
+        Some(report) => report.promises.iter().map(of_embedded_worker).collect(),
+        None => vec![not_performed("embedded worker", "")],
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ pub(in crate::cli::migrate) struct Promise {
     pub(in crate::cli::migrate) name: &'static str,
     pub(in crate::cli::migrate) verdict: Verdict,
     pub(in crate::cli::migrate) detail: String,
+    /// What to do about a broken promise, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli::migrate) hint: Option<String>,
     /// Milliseconds that it took, where that was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli::migrate) ms: Option<u64>,
@@ -41,6 +44,7 @@ impl Promise {
             name,
             verdict,
             detail,
+            hint: None,
             ms: None,
         }
     }

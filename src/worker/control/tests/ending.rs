@@ -20,7 +20,7 @@ fn final_states_that_are_refused_are_read_back_and_told() {
         play(&mut run, part);
     }
     play(&mut run, "> lasting no ACL\ncheck states");
-    let found = Finding::Bad("a is Stopped".to_owned());
+    let found = Finding::Bad("a is Stopped".into());
     let check = Check::States;
     let last = run.step(
         60,

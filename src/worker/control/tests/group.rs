@@ -4,7 +4,7 @@ use super::super::{Action, Event};
 use super::{JOINED, PATIENCE, REGISTERED, control, new_ones, play};
 
 #[test]
-fn company_in_the_middle_of_registration_ends_it_and_every_state_stays_stopped() {
+fn others_in_the_middle_of_registration_end_it_and_every_state_stays_stopped() {
     for middle in ["", "> confirmed\nwrite target-state-a=STOPPED\n"] {
         let mut run = control(new_ones(&["a"]));
         play(&mut run, JOINED);
@@ -12,7 +12,7 @@ fn company_in_the_middle_of_registration_ends_it_and_every_state_stays_stopped()
         let report = play(
             &mut run,
             "
-            > company connect-1
+            > others connect-1
             check offsets
             check sinks
             > written
@@ -27,7 +27,7 @@ fn company_in_the_middle_of_registration_ends_it_and_every_state_stays_stopped()
 }
 
 #[test]
-fn company_after_registration_changes_nothing_but_the_moment_of_leaving() {
+fn others_after_registration_change_nothing_but_the_moment_of_leaving() {
     let mut run = control(new_ones(&["a"]));
     play(&mut run, JOINED);
     play(&mut run, REGISTERED);
@@ -35,7 +35,7 @@ fn company_after_registration_changes_nothing_but_the_moment_of_leaving() {
         &mut run,
         "
         > good connectors
-        > company connect-1
+        > others connect-1
         > good offsets
         > good sinks
         > good rest
@@ -58,7 +58,7 @@ fn company_after_registration_changes_nothing_but_the_moment_of_leaving() {
         > good sinks
         > good rest
         leave
-        > company connect-1
+        > others connect-1
         write target-state-a=STARTED
         > left
         ",
@@ -66,7 +66,7 @@ fn company_after_registration_changes_nothing_but_the_moment_of_leaving() {
 }
 
 #[test]
-fn company_without_an_answer_to_the_goodbye_leaves_every_connector_stopped() {
+fn others_without_an_answer_to_leaving_leave_every_connector_stopped() {
     for (before, after) in [
         ("", "> good rest\nfinish: broken: group joined and left\n"),
         (
@@ -83,8 +83,8 @@ fn company_without_an_answer_to_the_goodbye_leaves_every_connector_stopped() {
         );
         play(&mut run, before);
         let (told, after) = match before {
-            "" => ("> company-unsure connect-1\n".to_owned(), after),
-            _ => (format!("> company-unsure connect-1\n{after}"), ""),
+            "" => ("> others-unsure connect-1\n".to_owned(), after),
+            _ => (format!("> others-unsure connect-1\n{after}"), ""),
         };
         let first = play(&mut run, &told);
         let report = first.or_else(|| play(&mut run, after)).unwrap();
@@ -146,7 +146,7 @@ fn a_group_that_does_not_answer_ends_the_run() {
     let mut run = control(new_ones(&["a"]));
     play(&mut run, JOINED);
     assert_eq!(run.deadline(), Some(4 + PATIENCE));
-    play(
+    let report = play(
         &mut run,
         "
         > timeout
@@ -161,4 +161,45 @@ fn a_group_that_does_not_answer_ends_the_run() {
         ",
     );
     assert_eq!(run.deadline(), None);
+    let group = &report.unwrap().promises[0];
+    assert_eq!(
+        group.detail,
+        "the group's coordinator gave no answer within 30000 ms"
+    );
+}
+
+#[test]
+fn a_join_that_is_not_answered_in_time_names_the_broker_s_delay_and_what_to_type() {
+    let mut run = control(new_ones(&["a"]));
+    let report = play(
+        &mut run,
+        "
+        > start
+        look at the group
+        > group
+        check topics
+        > good topics
+        join
+        > later timeout
+        check offsets
+        check sinks
+        > good offsets
+        > good sinks
+        leave
+        > left
+        finish: broken: group joined and left, connectors stored as STOPPED
+        ",
+    );
+    let group = &report.unwrap().promises[0];
+    assert!(
+        group.detail.contains("group.initial.rebalance.delay.ms"),
+        "{group:?}"
+    );
+    assert!(
+        group
+            .hint
+            .as_ref()
+            .is_some_and(|hint| hint.contains("--timeout")),
+        "{group:?}"
+    );
 }
