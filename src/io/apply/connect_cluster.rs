@@ -60,7 +60,7 @@ impl<'a> ConnectCluster<'a> {
         }
         let deadline = Instant::now() + self.patience;
         loop {
-            let listed = self.rest.connectors().await?;
+            let listed = self.rest.configured().await?;
             self.store.catch_up().await?;
             let stored = &self.store.state().connectors;
             let other = names.iter().find(|name| {

@@ -70,7 +70,12 @@ impl ConnectRest {
         self.endpoint.get("connectors").await
     }
 
-    /// Returns all connectors with configuration and status.
+    /// Returns all connectors with their configurations.
+    pub async fn configured(&self) -> Result<IndexMap<String, Expanded>, RestError> {
+        self.endpoint.get("connectors?expand=info").await
+    }
+
+    /// Returns the connectors that have a status, with configuration and status: one that was just registered is left out.
     pub async fn connectors(&self) -> Result<IndexMap<String, Expanded>, RestError> {
         self.endpoint
             .get("connectors?expand=info&expand=status")

@@ -225,7 +225,7 @@ impl Checks {
         if rest.is_healthy().await? != Some(true) {
             return Ok(Finding::Bad("it is not healthy".into()));
         }
-        let listed = rest.connectors().await?;
+        let listed = rest.configured().await?;
         let mut wrong = Vec::new();
         for connector in &self.job.connectors {
             let info = listed.get(&connector.name).and_then(|e| e.info.as_ref());

@@ -87,14 +87,18 @@ impl SourceWorker {
         };
         let rest = ConnectRest::new(settings)?;
         let is_ours = |name: &String| self.connectors.contains(name);
-        if !rest.names().await?.iter().any(is_ours) {
+        let mut names = rest.names().await?;
+        names.retain(is_ours);
+        if names.is_empty() {
             return Ok(Vec::new());
         }
-        let all = rest.connectors().await?.into_iter();
-        Ok(all
-            .filter(|(name, _)| is_ours(name))
-            .map(|(name, expanded)| (name, is_at_rest(expanded.status.as_ref())))
-            .collect())
+        let shown = rest.connectors().await?;
+        let state = |name: String| {
+            let status = shown.get(&name).and_then(|shown| shown.status.as_ref());
+            let is_at_rest = is_at_rest(status);
+            (name, is_at_rest)
+        };
+        Ok(names.into_iter().map(state).collect())
     }
 }
 
