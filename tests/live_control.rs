@@ -200,6 +200,12 @@ fn killed_between_any_two_writes_it_leaves_connectors_absent_or_stopped_and_the_
     let proxy = Proxy::start(&kafka::shared().bootstrap());
     let mut moving = Moving::run("control-killed", &proxy.bootstrap());
     moving.append(10);
+    // Two of these make two batches.
+    let note = format!("\nnote={}\n", "n".repeat(300_000));
+    for file in &moving.deployment.connectors {
+        let text = fs::read_to_string(file).expect("it was written");
+        fs::write(file, text + &note).expect("the world is writable");
+    }
     let words = [&CONTROL[..], &SHORT_SESSION].concat();
     let arguments = moving.arguments(&words);
     let killed_at = |nth, hold| {
@@ -212,16 +218,27 @@ fn killed_between_any_two_writes_it_leaves_connectors_absent_or_stopped_and_the_
     };
     // The first write of all seeds the offset.
     assert_eq!(killed_at(2, Hold::Request), 0, "before the target states");
-    assert_eq!(killed_at(1, Hold::Response), 0, "after the target states");
-    assert_eq!(killed_at(2, Hold::Response), 2, "after the connectors");
-
-    let mut worker = start_past_the_proxy(&moving, &proxy);
-    for connector in ["control-killed-source", "control-killed-sink"] {
-        expect_status(&worker, connector, "STOPPED");
-        let tasks = rest::get(&format!("{}/connectors/{connector}/tasks", worker.url)).json();
-        assert_eq!(tasks, Value::Array(Vec::new()));
+    let all = ["control-killed-source", "control-killed-sink"];
+    for (nth, stored, when) in [
+        (1, 0, "after the target states"),
+        (2, 1, "after the first connector"),
+        // What the run before this one has stored is not written again.
+        (2, 2, "after the last connector"),
+    ] {
+        assert_eq!(killed_at(nth, Hold::Response), stored, "{when}");
+        let mut worker = start_past_the_proxy(&moving, &proxy);
+        for connector in &all[..stored] {
+            expect_status(&worker, connector, "STOPPED");
+            let tasks = rest::get(&format!("{}/connectors/{connector}/tasks", worker.url)).json();
+            assert_eq!(tasks, Value::Array(Vec::new()), "{when}");
+        }
+        assert_eq!(
+            names(&worker).as_array().map(Vec::len),
+            Some(stored),
+            "{when}"
+        );
+        worker.stop();
     }
-    worker.stop();
 
     assert_eq!(killed_at(1, Hold::Request), 2, "before the final states");
     _ = moving.migrate(&words).success();
@@ -273,32 +290,31 @@ fn a_worker_that_comes_before_the_join_or_in_the_middle_of_registration_is_left_
     }
     worker.stop();
 
-    // Between the target states and the connectors.
-    proxy.hold_at(ApiKey::Produce, 2, Hold::Request);
-    let mut run = Run::start(&moving.world, &arguments);
-    run.until_held(&proxy);
-    let mut worker = start_past_the_proxy(&moving, &proxy);
-    proxy.release();
-    let ran = run.end().code(4);
-    assert!(
-        ran.stdout.contains("group joined and left: BROKEN"),
-        "{}",
-        ran.stdout
-    );
-    // The write that was held came to the broker or did not; if it did, the connectors are there and at rest.
-    let stored = expect_stopped(&moving);
-    assert!(stored == 0 || stored == 2, "{stored} connectors");
-    for connector in ["control-others-source", "control-others-sink"] {
-        if stored == 2 {
+    // After the target states, and after the connectors: written, and not known to be.
+    for (nth, stored) in [(1, 0), (2, 2)] {
+        proxy.hold_at(ApiKey::Produce, nth, Hold::Response);
+        let mut run = Run::start(&moving.world, &arguments);
+        run.until_held(&proxy);
+        let mut worker = start_past_the_proxy(&moving, &proxy);
+        proxy.release();
+        let ran = run.end().code(4);
+        assert!(
+            ran.stdout.contains("group joined and left: BROKEN"),
+            "{}",
+            ran.stdout
+        );
+        assert_eq!(expect_stopped(&moving), stored);
+        let all = ["control-others-source", "control-others-sink"];
+        for connector in &all[..stored] {
             expect_status(&worker, connector, "STOPPED");
         }
+        assert_eq!(names(&worker).as_array().map(Vec::len), Some(stored));
+        let said = |name| promise(&moving, name)["verdict"].clone();
+        assert_eq!(said("connectors stored as STOPPED"), "broken");
+        assert_eq!(said("offsets found as a worker finds them"), "kept");
+        assert_eq!(said("final states stored"), "not-performed");
+        worker.stop();
     }
-    assert_eq!(names(&worker).as_array().map(Vec::len), Some(stored));
-    let said = |name| promise(&moving, name)["verdict"].clone();
-    assert_eq!(said("connectors stored as STOPPED"), "broken");
-    assert_eq!(said("offsets found as a worker finds them"), "kept");
-    assert_eq!(said("final states stored"), "not-performed");
-    worker.stop();
 
     // When all have gone, the same command goes on.
     let run = Run::start(&moving.world, &arguments);
