@@ -151,7 +151,7 @@ async fn ours(
     table.row(READ, started.elapsed());
     assert_eq!(read.records(), u64::from(COUNT));
     let started = Instant::now();
-    let compared = offset_store::compare(cluster, topic, expected).await;
+    let compared = offset_store::compare(cluster, topic, Isolation::ReadCommitted, expected).await;
     table.row(COMPARED, started.elapsed());
     compared.expect("the topic has what was seeded");
     delete(cluster, topic).await;

@@ -946,7 +946,7 @@ _connectctl() {
                     return 0
                     ;;
                 --accept)
-                    COMPREPLY=($(compgen -W "P20" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --output)

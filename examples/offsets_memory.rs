@@ -13,6 +13,7 @@ use connectctl::io::kafka::cluster::Cluster;
 use connectctl::io::kafka::settings::ClientSettings;
 use connectctl::io::offset_store;
 use connectctl::model::offset_file::{self, OffsetEntry};
+use connectctl::model::worker_config::Isolation;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -69,7 +70,7 @@ async fn read_topic(bootstrap: &str, topic: &str) -> Result<(), Box<dyn Error>> 
     let settings = ClientSettings::plaintext(bootstrap, Duration::from_secs(30));
     let cluster = Cluster::connect(settings).await?;
     let begin = Instant::now();
-    let read = offset_store::read_topic(&cluster, topic).await?;
+    let read = offset_store::read_topic(&cluster, topic, Isolation::ReadUncommitted).await?;
     let took = begin.elapsed();
     let read = read.ok_or("no such topic")?;
     println!("{} keys in {took:.2?}", read.stored.len());

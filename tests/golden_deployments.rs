@@ -7,12 +7,13 @@ use bytes::Bytes;
 use connectctl::model::connector_config::{ConnectorConfig, Form, TargetState};
 use connectctl::model::offset_file::OffsetEntry;
 use connectctl::model::properties::{Document, Properties};
+use connectctl::model::worker_config::{Isolation, Isolations};
 use connectctl::plan::findings::{CATALOGUE, Listing, table};
 use connectctl::plan::{
     Broker, Choices, ConnectGroup, Connector, DamagedOffsets, Deployment, Elsewhere, Observed,
-    ObservedTopic, OffsetsFile, OffsetsInput, OwnOffsets, PartitionPosition, Plan, Rename,
-    ReplicationFactor, RunningConnector, RunningWorker, SinkGroup, StoredConnector, StoredOffset,
-    StoredOffsets, TopicRefusal, Verification, WorkerFile, make, render,
+    ObservedTopic, OffsetsFile, OffsetsInput, Otherwise, OwnOffsets, PartitionPosition, Plan,
+    Rename, ReplicationFactor, RunningConnector, RunningWorker, SinkGroup, StoredConnector,
+    StoredOffset, StoredOffsets, TopicRefusal, Verification, WorkerFile, make, render,
 };
 use connectctl::protocol::partitioner::partition_of;
 use serde::Deserialize;
@@ -69,6 +70,10 @@ struct Cluster {
     groups: BTreeMap<String, String>,
     connectors: BTreeMap<String, Stored>,
     offsets: Vec<Offset>,
+    /// Partitions of the offset topic with an open transaction.
+    undecided: Vec<i32>,
+    /// Connectors that an aborted transaction wrote into the config topic.
+    unsettled: BTreeSet<String>,
     /// Of connectors with offset topics of their own, by connector: values by key.
     own_offsets: BTreeMap<String, BTreeMap<String, String>>,
     sink_groups: BTreeMap<String, Sink>,
@@ -93,6 +98,8 @@ impl Default for Cluster {
             groups: BTreeMap::new(),
             connectors: BTreeMap::new(),
             offsets: Vec::new(),
+            undecided: Vec::new(),
+            unsettled: BTreeSet::new(),
             own_offsets: BTreeMap::new(),
             sink_groups: BTreeMap::new(),
             broker_settings: BTreeMap::new(),
@@ -133,6 +140,8 @@ struct Offset {
     astray: i32,
     #[serde(default)]
     elsewhere: Vec<i32>,
+    /// An aborted transaction wrote it over this.
+    committed: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -351,7 +360,9 @@ fn observed(cluster: &Cluster) -> Observed {
             .map(|(name, stored)| (name.clone(), stored_connector(stored)))
             .collect(),
         stored_offsets: stored_offsets(cluster),
-        undecided_offsets: Vec::new(),
+        undecided_offsets: cluster.undecided.clone(),
+        unsettled_connectors: cluster.unsettled.clone(),
+        isolations: Isolations::default(),
         own_offsets: cluster.own_offsets.iter().map(own_offsets).collect(),
         sink_groups: cluster
             .sink_groups
@@ -431,6 +442,12 @@ fn stored_offsets(cluster: &Cluster) -> StoredOffsets {
                     .value
                     .as_ref()
                     .map(|v| Bytes::copy_from_slice(v.as_bytes())),
+                otherwise: offset.committed.as_ref().map(|committed| {
+                    Box::new(Otherwise {
+                        isolation: Isolation::ReadCommitted,
+                        value: Some(Bytes::copy_from_slice(committed.as_bytes())),
+                    })
+                }),
                 elsewhere: offset
                     .elsewhere
                     .iter()

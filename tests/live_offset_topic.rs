@@ -1,5 +1,6 @@
 //! `connectctl offsets` on an offset topic as it can be met: what is read, what is refused, what is written.
 
+use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,12 +9,14 @@ use connectctl::io::kafka::cluster::Cluster;
 use connectctl::io::kafka::settings::ClientSettings;
 use connectctl::io::offset_store::{self, Seeding, WatchedFile};
 use connectctl::model::offset_file::{self, OffsetEntry};
+use connectctl::model::worker_config::Isolation;
 use connectctl::plan::{SeedRecord, StoredOffsets};
 use serde_json::{Value, json};
 
 use crate::live_topics;
+use crate::support::tasks::TaskWorker;
 use crate::support::world::{Ran, World};
-use crate::support::{java, kafka, require_kafka};
+use crate::support::{java, kafka, require_kafka, small};
 
 const OPEN_TRANSACTION: &str = include_str!("support/java/OpenTransaction.java");
 const FILLED_BY_JAVA: &str = include_str!("support/java/OffsetTopic.java");
@@ -60,18 +63,33 @@ impl Met {
         self.world.run(words)
     }
 
+    /// Says in the worker file whether sources are exactly-once.
+    fn exactly_once(&self, support: &str) {
+        let file = self.world.read("d.properties");
+        let key = "exactly.once.source.support=";
+        let rest = file.lines().filter(|line| !line.starts_with(key));
+        let rest: Vec<&str> = rest.collect();
+        let file = format!("{}\n{key}{support}\n", rest.join("\n"));
+        self.world.file("d.properties", file);
+    }
+
     fn seed(&self, file: &str, more: &[&str]) -> Ran {
         self.run(&[&["seed", file, "--source-stopped"], more].concat())
     }
 
     /// Returns the offset that a distributed worker's own store finds for each connector.
     fn found_by_a_worker(&self, connectors: &[&str]) -> Vec<String> {
+        self.found(connectors, "read_committed")
+    }
+
+    /// The same at any isolation level.
+    fn found(&self, connectors: &[&str], level: &str) -> Vec<String> {
         const STORE: &str = include_str!("support/java/OffsetStore.java");
         let keys: Vec<_> = connectors.iter().map(|c| STANDARD.encode(key(c))).collect();
         let bootstrap = kafka::shared().bootstrap();
         let output = java::run(
             STORE,
-            &[&bootstrap, &self.topic, "read_committed"],
+            &[&bootstrap, &self.topic, level],
             keys.join("\n").as_bytes(),
         );
         let text = |line: &str| {
@@ -104,6 +122,7 @@ fn a_topic_with_transactions_gaps_tombstones_and_strays_is_read_rightly_and_guar
     let shown = met.run(&["show", "-o", "json"]).success();
     let expected = [
         (Value::Null, json!(1)),
+        (json!("aborted"), json!(2)),
         (json!("astray"), json!(7)),
         (json!("double"), json!(1)),
         (json!("double"), json!(2)),
@@ -118,6 +137,7 @@ fn a_topic_with_transactions_gaps_tombstones_and_strays_is_read_rightly_and_guar
     wanted.sort_by_key(|(connector, position)| (connector.to_string(), position.to_string()));
     assert_eq!(seen, wanted);
     for finding in [
+        "aborted-records: 1 positions of aborted",
         "P11: 1 keys of double",
         "P13: 1 keys of astray",
         "P27: ",
@@ -170,6 +190,17 @@ fn guarded(met: &Met) {
         export.stderr
     );
     assert!(!met.world.path("x.offsets").exists());
+    let one = ["--connector", "double", "--accept", "P11"];
+    let one = [&["export", "--to", "double.offsets"][..], &one].concat();
+    _ = met.run(&one).success();
+    let one = met
+        .world
+        .run(["offsets", "show", "double.offsets", "-o", "json"]);
+    assert_eq!(
+        rows(&one),
+        [(json!("double"), json!(1))],
+        "where a worker writes"
+    );
     let fresh = met
         .run(&["seed", "stray.offsets", "--connector", "new", "--yes"])
         .code(5);
@@ -396,6 +427,7 @@ async fn a_file_that_changed_since_it_was_read_stops_the_writing_before_the_firs
     let seeding = Seeding {
         cluster: &cluster,
         topic: &met.topic,
+        isolation: Isolation::ReadUncommitted,
         records: &[record],
         stored: &StoredOffsets::default(),
         backup: &backup,
@@ -409,16 +441,17 @@ async fn a_file_that_changed_since_it_was_read_stops_the_writing_before_the_firs
         "{error}"
     );
     assert!(!error.is_verification());
-    let read = offset_store::read_topic(&cluster, &met.topic)
+    let read = offset_store::read_topic(&cluster, &met.topic, Isolation::ReadUncommitted)
         .await
         .expect("readable");
     assert!(read.expect("the topic exists").stored.is_empty());
-    let gone = offset_store::read_topic(&cluster, "offsets-never-made").await;
+    let gone =
+        offset_store::read_topic(&cluster, "offsets-never-made", Isolation::ReadUncommitted).await;
     assert_eq!(gone.expect("an answer"), None);
 }
 
 #[test]
-fn a_transaction_that_is_open_hides_positions_and_that_is_said() {
+fn a_transaction_that_is_open_is_said_and_read_as_the_workers_read_it() {
     require_kafka!();
     let met = Met::new("offsets-open");
     live_topics::make(&met.topic, 1, "compact");
@@ -433,18 +466,137 @@ fn a_transaction_that_is_open_hides_positions_and_that_is_said() {
     let key = key("a");
     let open: [&str; 4] = [&bootstrap, &met.topic, &key, r#"{"position":2}"#];
     java::run(OPEN_TRANSACTION, &open, b"").success();
-    let shown = met.run(&["show", "-o", "json"]).success();
-    assert_eq!(rows(&shown), [(json!("a"), json!(1))]);
-    assert!(
-        shown.stderr.contains("open-transaction"),
-        "{}",
-        shown.stderr
-    );
     met.file("o.offsets", &[("b", 1)]);
+    for (exactly_once, position) in [("disabled", 2), ("enabled", 1)] {
+        met.exactly_once(exactly_once);
+        let shown = met.run(&["show", "-o", "json"]).success();
+        assert_eq!(rows(&shown), [(json!("a"), json!(position))]);
+        says(&shown, "open-transaction");
+        let refused = met.seed("o.offsets", &["--yes"]).code(5);
+        says(&refused, "open in partition 0");
+    }
+    // A worker with exactly-once support waits for the end of the transaction before it starts.
+    let found = met.found(&["a"], "read_uncommitted");
+    assert_eq!(found, [r#"{"position":2}"#]);
+}
+
+/// Asserts that something is on stderr.
+#[track_caller]
+fn says(ran: &Ran, wanted: &str) {
+    assert!(ran.stderr.contains(wanted), "{wanted}: {ran:#?}");
+}
+
+#[test]
+fn a_position_of_an_aborted_transaction_is_read_as_the_workers_read_it_and_never_taken_silently() {
+    require_kafka!();
+    let met = Met::new("offsets-aborted");
+    live_topics::make(&met.topic, 1, "compact");
+    let bootstrap = kafka::shared().bootstrap();
+    let a = key("a");
+    let committed = Some(&b"{\"position\":1}"[..]);
+    java::produce(&bootstrap, &met.topic, 0, a.as_bytes(), committed);
+    let aborted = [&bootstrap, &met.topic, &a, r#"{"position":5}"#, "abort"];
+    java::run(OPEN_TRANSACTION, &aborted, b"").success();
+    for (exactly_once, position, level) in [
+        ("enabled", 1, "read_committed"),
+        ("preparing", 5, "read_uncommitted"),
+        ("disabled", 5, "read_uncommitted"),
+    ] {
+        met.exactly_once(exactly_once);
+        let shown = met.run(&["show", "-o", "json"]).success();
+        assert_eq!(rows(&shown), [(json!("a"), json!(position))]);
+        says(&shown, "aborted-records: 1 positions of a ");
+        let by_java = format!(r#"{{"position":{position}}}"#);
+        assert_eq!(met.found(&["a"], level), [by_java]);
+    }
+    let export = ["export", "--to", "back.offsets"];
+    says(&met.run(&export).code(5), "aborted-records");
+    let accepted = [&export[..], &["--accept", "aborted-records"]].concat();
+    _ = met.run(&accepted).success();
+    // The file says what the workers find now, and not for ever.
+    met.file("o.offsets", &[("a", 5)]);
     let refused = met.seed("o.offsets", &["--yes"]).code(5);
-    assert!(
-        refused.stderr.contains("open in partition 0"),
-        "{}",
-        refused.stderr
-    );
+    says(&refused, "{\"position\":5} and {\"position\":1}");
+    _ = met
+        .seed("o.offsets", &["--yes", "--overwrite-offsets"])
+        .success();
+    for level in ["read_uncommitted", "read_committed"] {
+        assert_eq!(met.found(&["a"], level), [r#"{"position":5}"#], "{level}");
+    }
+    let again = met.seed("o.offsets", &["--yes"]).success();
+    assert!(!again.stderr.contains("aborted"), "{again:#?}");
+}
+
+#[test]
+fn a_migration_stops_before_what_an_aborted_transaction_left_in_its_topics() {
+    require_kafka!();
+    let bootstrap = kafka::shared().bootstrap();
+    let world = small::world_on(&bootstrap);
+    let topics = ["config", "offset"].map(|role| format!("migrate-aborted-{role}"));
+    for topic in &topics {
+        live_topics::make(topic, 1, "compact");
+    }
+    let [config, offset] = &topics;
+    let key = r#"["a-source",{"filename":"/tmp/in"}]"#;
+    let position = [&bootstrap, offset, key, r#"{"position":35}"#, "abort"];
+    java::run(OPEN_TRANSACTION, &position, b"").success();
+    let value = r#"{"properties":{"name":"a-sink","connector.class":"FileStreamSink","topics":"t","file":"/tmp/out"}}"#;
+    let registered = [&bootstrap, config, "connector-a-sink", value, "abort"];
+    java::run(OPEN_TRANSACTION, &registered, b"").success();
+    let migrate = |more: &[&str]| {
+        let all = [
+            "migrate",
+            "worker.properties",
+            "source.properties",
+            "sink.properties",
+            "--source-stopped",
+            "--dry-run",
+            "--group-id",
+            "migrate-aborted",
+            "--config-topic",
+            config,
+            "--offset-topic",
+            offset,
+            "-o",
+            "json",
+        ];
+        world.run(all.iter().chain(more))
+    };
+    let found = |ran: &Ran| -> Vec<(String, String)> {
+        let plan = ran.json();
+        let findings = plan["findings"].as_array().expect("a list").iter();
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let aborted = findings.filter(|finding| finding["id"] == "aborted-records");
+        aborted
+            .map(|finding| (text(&finding["subject"]), text(&finding["class"])))
+            .collect()
+    };
+    let of = |class: &str| ["a-sink", "a-source"].map(|name| (name.to_owned(), class.to_owned()));
+    let mut plain = found(&migrate(&[]).code(5));
+    plain.sort();
+    assert_eq!(plain, of("block"));
+    // Workers with exactly-once support do not see them: the position is seeded, the sink registered.
+    let enabled = migrate(&["--set", "exactly.once.source.support=enabled"]).code(3);
+    assert_eq!(found(&enabled), [("a-sink".to_owned(), "warn".to_owned())]);
+    assert_eq!(enabled.json()["seed"], json!(1), "{enabled:#?}");
+}
+
+#[test]
+fn the_native_engine_reads_its_offsets_at_the_level_of_the_worker_file() {
+    require_kafka!();
+    let bootstrap = kafka::shared().bootstrap();
+    let topic = "_native-aborted.offset";
+    live_topics::make(topic, 1, "compact");
+    let aborted = [
+        &*bootstrap,
+        topic,
+        r#"["a",{"filename":"x"}]"#,
+        r#"{"position":5}"#,
+        "abort",
+    ];
+    java::run(OPEN_TRANSACTION, &aborted, b"").success();
+    for (level, position) in [("read_uncommitted", Some(5)), ("read_committed", None)] {
+        let worker = TaskWorker::start(&bootstrap, "native-aborted", &[("isolation.level", level)]);
+        assert_eq!(worker.position("a", Path::new("x")), position, "{level}");
+    }
 }

@@ -307,6 +307,11 @@ fn own_topic(way: &Way, worker: &Worker) {
     });
     assert_eq!(answer["store"], "connector-topic", "{answer}");
     assert_eq!(answer["name"], "way-back-own-offsets");
+    // What only the workers' topic has is never found by a worker, and is no position to go back with.
+    let key = br#"["own",{"filename":"another.txt"}]"#;
+    let workers = format!("_{}.offset", way.group);
+    let bootstrap = kafka::shared().bootstrap();
+    java::produce(&bootstrap, &workers, 0, key, Some(b"{\"position\":9}"));
     let export = [
         "export",
         "--worker-config",
@@ -322,6 +327,7 @@ fn own_topic(way: &Way, worker: &Worker) {
         .success()
         .json();
     assert_eq!(exported[0]["offset"]["position"], 4, "{exported}");
+    assert_eq!(exported.as_array().map(Vec::len), Some(1), "{exported}");
     rest::delete(&url).success();
     unaddressable(way, worker);
 }

@@ -8,6 +8,7 @@ pub mod embedded;
 pub mod files;
 mod ignored;
 pub mod interrupt;
+pub mod isolation;
 pub mod kafka;
 pub mod native;
 pub mod observe;

@@ -47,10 +47,10 @@ pub use desired::make;
 pub use error::PlanError;
 pub use finding::{Class, Finding};
 pub use observed::{
-    Broker, ConnectGroup, Elsewhere, Observed, ObservedTopic, PartitionPosition, SinkGroup,
-    StoredConnector, StoredOffset, StoredOffsets, TopicRefusal,
+    Broker, ConnectGroup, Elsewhere, Observed, ObservedTopic, Otherwise, PartitionPosition,
+    SinkGroup, StoredConnector, StoredOffset, StoredOffsets, TopicRefusal,
 };
-pub use own_topic::{OWN_TOPIC, OwnOffsets, own_offset_topic};
+pub use own_topic::{OWN_TOPIC, OwnOffsets, has_another_kafka, own_offset_topic};
 pub use ownership::is_same_config;
 pub use read_back::{ReadBack, read_back, standalone_at_work};
 pub use steps::{

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 
 use crate::model::connector_config::TargetState;
+use crate::model::worker_config::{Isolation, Isolations};
 use crate::plan::own_topic::{OWN_TOPIC, OwnOffsets, own_offset_topic};
 
 /// Facts of the target cluster, and of the standalone worker's whereabouts.
@@ -25,8 +26,12 @@ pub struct Observed {
     pub stored_connectors: BTreeMap<String, StoredConnector>,
     /// Latest record per key of the offset topic; key → where and what.
     pub stored_offsets: StoredOffsets,
-    /// Partitions of the offset topic with an open transaction: what is behind its first record is not among `stored_offsets`.
+    /// Partitions of the offset topic with an open transaction.
     pub undecided_offsets: Vec<i32>,
+    /// Connectors of which a worker of the other isolation level reads something else in the config topic.
+    pub unsettled_connectors: BTreeSet<String>,
+    /// How the workers read their topics; `stored_offsets` and all else here is what they find.
+    pub isolations: Isolations,
     /// What connectors to move keep in offset topics of their own, by connector.
     pub own_offsets: BTreeMap<String, OwnOffsets>,
     /// Sink connectors' consumer groups, by group id.
@@ -118,6 +123,14 @@ impl StoredConnector {
         own_offset_topic(self.config.get(OWN_TOPIC)?.as_deref()?, workers)
     }
 
+    /// Returns its configuration without the settings that are null.
+    pub fn settings(&self) -> IndexMap<String, String> {
+        let config = self.config.iter();
+        config
+            .filter_map(|(key, value)| Some((key.clone(), value.clone()?)))
+            .collect()
+    }
+
     /// Returns whether nothing of it can be running: STOPPED, and no task left.
     pub fn is_at_rest(&self) -> bool {
         self.target == TargetState::Stopped && self.running_tasks == 0
@@ -137,6 +150,32 @@ pub struct StoredOffset {
     pub value: Option<Bytes>,
     /// Records of this key in other partitions, by partition: a finding (P11).
     pub elsewhere: Vec<Elsewhere>,
+    /// What is found at the other isolation level, where that is something else.
+    pub otherwise: Option<Box<Otherwise>>,
+}
+
+/// What a reader of another isolation level finds: an aborted or open transaction wrote the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Otherwise {
+    /// The level of the reader who finds this.
+    pub isolation: Isolation,
+    /// `None`: no offset.
+    pub value: Option<Bytes>,
+}
+
+impl StoredOffset {
+    /// Returns what a worker finds instead once an open transaction is aborted, or the log cleaner has removed an aborted one:
+    /// `Some` of no offset, or of another one. What was committed lasts.
+    pub fn after_abortion(&self) -> Option<Option<&Bytes>> {
+        let otherwise = self.otherwise.as_ref()?;
+        (otherwise.isolation == Isolation::ReadCommitted).then_some(otherwise.value.as_ref())
+    }
+
+    /// Returns whether nothing stands under the key, nor comes back.
+    pub fn is_gone(&self) -> bool {
+        // Of a key in two partitions a worker may take the other record, which need not be a tombstone.
+        self.value.is_none() && self.elsewhere.is_empty() && self.after_abortion().is_none()
+    }
 }
 
 /// The last record of a key in a partition that is not the one where it is looked for.

@@ -179,6 +179,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::worker_config::Isolation;
     use crate::plan::offset_fold::OffsetFold;
     use crate::plan::{StoredOffset, StoredOffsets};
 
@@ -224,7 +225,7 @@ mod tests {
         expected: &[SeedRecord],
         topic: &[(i32, &'static str, Option<&'static str>)],
     ) -> Vec<String> {
-        let mut fold = OffsetFold::new(PARTITIONS);
+        let mut fold = OffsetFold::new(PARTITIONS, Isolation::default());
         let mut check = OffsetCheck::new(expected);
         let mut placing = OffsetCheck::of_topic(expected, PARTITIONS);
         for (number, (partition, key, value)) in (0..).zip(topic) {
@@ -232,7 +233,7 @@ mod tests {
             check.record(*partition, key.as_bytes(), value.as_deref());
             placing.record(*partition, key.as_bytes(), value.as_deref());
             let key = Some(Bytes::from_static(key.as_bytes()));
-            fold.record(*partition, number, number, key, value);
+            fold.record(*partition, number, number, key, value, true);
         }
         let checked = check.finish(20);
         assert_eq!(checked, differences(expected, &fold.finish(), 20));
@@ -287,13 +288,13 @@ mod tests {
             let topic: Vec<_> = topic.into_iter()
                 .map(|(partition, key, value)| (partition, KEYS[key], value.map(|v| VALUES[v])))
                 .collect();
-            let mut fold = OffsetFold::new(4);
+            let mut fold = OffsetFold::new(4, Isolation::default());
             let mut check = OffsetCheck::new(&expected);
             for (number, (partition, key, value)) in (0..).zip(&topic) {
                 let value = value.map(|v| Bytes::from_static(v.as_bytes()));
                 check.record(*partition, key.as_bytes(), value.as_deref());
                 let key = Some(Bytes::from_static(key.as_bytes()));
-                fold.record(*partition, number, number, key, value);
+                fold.record(*partition, number, number, key, value, true);
             }
             // Of a key in several wrong partitions either may be named.
             let of = |wrong: Vec<String>| -> Vec<String> {

@@ -48,7 +48,8 @@ impl ExportPlan {
     }
 }
 
-/// Decides what to write. `at_work` says of connectors why their positions still move.
+/// Decides what to write. `at_work` says of connectors why their positions still move, `elsewhere` names the offset topics that
+/// connectors have in another Kafka cluster.
 ///
 /// # Errors
 /// A name that the topic does not have, or a rename onto another connector's name.
@@ -56,6 +57,7 @@ pub fn make(
     topic: &OffsetTopic,
     choices: &ExportChoices,
     at_work: &BTreeMap<String, String>,
+    elsewhere: &BTreeMap<String, String>,
 ) -> Result<ExportPlan, SeedError> {
     let place = format!("topic {}", topic.name);
     let sorted = positions::sort(&entries(topic), &choices.renames);
@@ -73,11 +75,29 @@ pub fn make(
             "they are left out: no worker uses them",
         );
     }
+    for (name, own) in elsewhere {
+        if choices.only.is_empty() || choices.only.contains(name) {
+            findings.block(
+                "P42",
+                name.as_str(),
+                format!("{name} has its positions in topic {own} of another Kafka cluster, which is not read"),
+                "--connector NAME exports the others; or --accept P42, for the copies in the workers' topic, which may be older",
+            );
+        }
+    }
     for ((name, of), compared) in sorted.of.iter().zip(as_it_lies(&sorted, topic)) {
         told::entries_of(name, of, &mut findings);
         if compared.doubled.count > 0 {
             let message = told::doubled(name, &compared.doubled);
             findings.block("P11", name.as_str(), message, OTHER_WAYS);
+        }
+        if compared.unsettled.count > 0 {
+            let message = told::unsettled(name, &compared);
+            if compared.fleeting {
+                findings.block(told::ABORTED, name.as_str(), message, ACCEPT_ABORTED);
+            } else {
+                findings.warn(told::ABORTED, name.as_str(), message, "");
+            }
         }
         if let Some(why) = at_work.get(name).filter(|_| of.live() > 0) {
             findings.block(
@@ -111,14 +131,18 @@ pub fn make(
     })
 }
 
+/// What can be done when the workers' positions are not what was committed.
+const ACCEPT_ABORTED: &str = "let the connector run until it writes another position; or --accept aborted-records, for what its tasks would find if they started now";
+
 /// What can be done when the topic does not say which of two positions holds.
-const OTHER_WAYS: &str = "a tombstone is no remedy, it could erase the live offset; offsets show prints both records. A running worker knows which one it took: connectctl capture --source-url URL. --connector NAME exports the others";
+const OTHER_WAYS: &str = "a tombstone is no remedy, it could erase the live offset; offsets show prints both records. A running worker knows which one it took: connectctl capture --source-url URL. --connector NAME exports the others; --accept P11 takes the record where the key's next one goes";
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::model::worker_config::Isolation;
     use crate::plan::offset_seed::{self, SeedChoices, SeedTarget};
     use crate::plan::{Elsewhere, OffsetsFile, StoredOffset};
     use crate::protocol::partitioner;
@@ -131,6 +155,7 @@ mod tests {
                 offset: 0,
                 value: value.map(|v| Bytes::copy_from_slice(v.as_bytes())),
                 elsewhere: Vec::new(),
+                otherwise: None,
             };
             (key, record)
         });
@@ -140,6 +165,7 @@ mod tests {
             stored: stored.collect(),
             null_keys: 0,
             undecided: Vec::new(),
+            isolation: Isolation::default(),
         }
     }
 
@@ -151,7 +177,13 @@ mod tests {
             (r#"["b",{}]"#, Some("{}")),
             ("rubbish", Some("{}")),
         ]);
-        let plan = make(&topic, &ExportChoices::default(), &BTreeMap::new()).unwrap();
+        let plan = make(
+            &topic,
+            &ExportChoices::default(),
+            &BTreeMap::new(),
+            &BTreeMap::new(),
+        )
+        .unwrap();
         let keys: Vec<_> = plan.entries.iter().filter_map(|e| e.key.clone()).collect();
         assert_eq!(keys, [r#"["a",{"n":1.5}]"#, r#"["b",{}]"#]);
         assert_eq!(plan.entries[0].value.as_deref(), Some(&b"{\"p\": 1}"[..]));
@@ -170,14 +202,14 @@ mod tests {
             }],
             ..ExportChoices::default()
         };
-        let plan = make(&topic, &choices, &BTreeMap::new()).unwrap();
+        let plan = make(&topic, &choices, &BTreeMap::new(), &BTreeMap::new()).unwrap();
         assert_eq!(plan.entries.len(), 1);
         assert_eq!(plan.entries[0].key.as_deref(), Some(&br#"["a",{}]"#[..]));
         let unknown = ExportChoices {
             only: vec!["c".to_owned()],
             ..ExportChoices::default()
         };
-        let error = make(&topic, &unknown, &BTreeMap::new()).unwrap_err();
+        let error = make(&topic, &unknown, &BTreeMap::new(), &BTreeMap::new()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "no entry of topic t belongs to connector c"
@@ -188,13 +220,19 @@ mod tests {
     fn a_running_connector_stops_it_unless_that_is_accepted_and_so_does_a_key_in_two_partitions() {
         let mut topic = topic(&[(r#"["a",{}]"#, Some("{}"))]);
         let at_work = BTreeMap::from([("a".to_owned(), "1 running task".to_owned())]);
-        let plan = make(&topic, &ExportChoices::default(), &at_work).unwrap();
+        let plan = make(
+            &topic,
+            &ExportChoices::default(),
+            &at_work,
+            &BTreeMap::new(),
+        )
+        .unwrap();
         assert_eq!(plan.blocked().next().map(|f| f.id.as_str()), Some("P20"));
         let accepted = ExportChoices {
             accept: BTreeSet::from(["P20".to_owned()]),
             ..ExportChoices::default()
         };
-        let plan = make(&topic, &accepted, &at_work).unwrap();
+        let plan = make(&topic, &accepted, &at_work, &BTreeMap::new()).unwrap();
         assert_eq!((plan.blocked().count(), &*plan.findings[0].id), (0, "P20"));
         for record in topic.stored.values_mut() {
             record.elsewhere = vec![Elsewhere {
@@ -202,8 +240,35 @@ mod tests {
                 value: Some(Bytes::from_static(b"{\"p\":2}")),
             }];
         }
-        let plan = make(&topic, &ExportChoices::default(), &BTreeMap::new()).unwrap();
+        let plan = make(
+            &topic,
+            &ExportChoices::default(),
+            &BTreeMap::new(),
+            &BTreeMap::new(),
+        )
+        .unwrap();
         assert_eq!(plan.blocked().next().map(|f| f.id.as_str()), Some("P11"));
+        let accepted = ExportChoices {
+            accept: BTreeSet::from(["P11".to_owned()]),
+            ..ExportChoices::default()
+        };
+        let plan = make(&topic, &accepted, &BTreeMap::new(), &BTreeMap::new()).unwrap();
+        assert_eq!((plan.blocked().count(), plan.entries.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_connector_whose_offset_topic_is_not_seen_stops_it_unless_others_are_asked_for() {
+        let topic = topic(&[(r#"["a",{}]"#, Some("{}")), (r#"["b",{}]"#, Some("{}"))]);
+        let elsewhere = BTreeMap::from([("a".to_owned(), "own".to_owned())]);
+        let all = ExportChoices::default();
+        let plan = make(&topic, &all, &BTreeMap::new(), &elsewhere).unwrap();
+        assert_eq!(plan.blocked().next().map(|f| f.id.as_str()), Some("P42"));
+        let other = ExportChoices {
+            only: vec!["b".to_owned()],
+            ..all
+        };
+        let plan = make(&topic, &other, &BTreeMap::new(), &elsewhere).unwrap();
+        assert_eq!(plan.blocked().count(), 0);
     }
 
     proptest::proptest! {
@@ -248,10 +313,11 @@ mod tests {
                     offset: 0,
                     value: record.value,
                     elsewhere: Vec::new(),
+                    otherwise: None,
                 };
                 target.topic.stored.insert(record.key, stored);
             }
-            let back = make(&target.topic, &ExportChoices::default(), &BTreeMap::new()).unwrap();
+            let back = make(&target.topic, &ExportChoices::default(), &BTreeMap::new(), &BTreeMap::new()).unwrap();
             proptest::prop_assert_eq!(live(&back.entries), live(&entries));
             let again = offset_seed::make(&file, &choices, &target).unwrap();
             proptest::prop_assert!(again.records.is_empty());

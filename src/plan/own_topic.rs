@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use indexmap::IndexMap;
 
 /// The setting that names the topic.
 pub const OWN_TOPIC: &str = "offsets.storage.topic";
@@ -15,6 +16,13 @@ pub const OWN_TOPIC: &str = "offsets.storage.topic";
 pub fn own_offset_topic<'a>(setting: &'a str, workers: &str) -> Option<&'a str> {
     let own = setting.trim();
     (!own.is_empty() && own != workers).then_some(own)
+}
+
+/// Returns whether a connector talks to another Kafka cluster than its workers: there it has its offset topic.
+pub fn has_another_kafka(config: &IndexMap<String, String>) -> bool {
+    ["producer", "consumer", "admin"]
+        .iter()
+        .any(|client| config.contains_key(&format!("{client}.override.bootstrap.servers")))
 }
 
 /// What a connector's own offset topic holds of it.
@@ -74,5 +82,14 @@ mod tests {
             ["further", "missing", "other"].map(bytes)
         );
         assert!(differing(None).is_empty());
+    }
+
+    #[test]
+    fn a_connector_of_another_kafka_has_its_offset_topic_there() {
+        let config = |key: &str| IndexMap::from([(key.to_owned(), "kafka:9092".to_owned())]);
+        assert!(has_another_kafka(&config(
+            "producer.override.bootstrap.servers"
+        )));
+        assert!(!has_another_kafka(&config("bootstrap.servers")));
     }
 }

@@ -142,6 +142,7 @@ mod tests {
                 offset: 0,
                 value: record.value.clone(),
                 elsewhere: Vec::new(),
+                otherwise: None,
             };
             after.stored_offsets.insert(record.key.clone(), stored);
         }

@@ -53,6 +53,10 @@ pub(super) struct Compared {
     pub doubled: Examples,
     /// Keys with a record outside the partition where a worker looks for it.
     pub misplaced: Examples,
+    /// Keys under which readers of another isolation level find something else than the workers.
+    pub unsettled: Examples,
+    /// Workers find something else under one of these when the log cleaner has removed what was aborted.
+    pub fleeting: bool,
 }
 
 /// Returns what is left to produce for the connectors of a plan.
@@ -176,11 +180,13 @@ fn in_file(
         if let Some(held) = held {
             compared.place(&position.key, held, partition);
         }
-        if held_value == position.value.as_ref() {
+        let is_same = held_value == position.value.as_ref();
+        let lasts = held.is_none_or(|held| held.after_abortion().is_none());
+        if is_same && lasts {
             compared.resets += usize::from(held_value.is_none());
             continue;
         }
-        if held_value.is_some() {
+        if held_value.is_some() && !is_same {
             compared.different.add(|| shown(&position.key));
         }
         if !compared.moved {
@@ -210,9 +216,7 @@ fn only_in_topic(
         .collect();
     let new: HashMap<&str, usize> = wanted.iter().map(|w| w.name).zip(0..).collect();
     for (raw, held) in stored {
-        // Of a key in two partitions a worker may take the other record, which need not be a tombstone.
-        let is_gone = held.value.is_none() && held.elsewhere.is_empty();
-        if is_gone || in_file.contains(raw) {
+        if held.is_gone() || in_file.contains(raw) {
             continue;
         }
         let Ok(key) = OffsetKey::parse(raw) else {
@@ -225,7 +229,8 @@ fn only_in_topic(
         let compared = &mut seeding.of[at];
         compared.place(raw, held, partition);
         compared.extra.add(|| shown(raw));
-        if wanted[at].overwrite && held.value.is_some() && !compared.moved {
+        let is_live = held.value.is_some() || held.after_abortion().is_some();
+        if wanted[at].overwrite && is_live && !compared.moved {
             compared.to_seed += 1;
             seeding.records.push(tombstone(&key, raw, partition));
         }
@@ -234,6 +239,13 @@ fn only_in_topic(
 
 impl Compared {
     fn place(&mut self, key: &Bytes, held: &StoredOffset, partition: Option<i32>) {
+        if let Some(otherwise) = &held.otherwise {
+            self.fleeting |= held.after_abortion().is_some();
+            self.unsettled.add(|| {
+                let [here, there] = [&held.value, &otherwise.value].map(|v| offset(v.as_ref()));
+                format!("{}: {here} and {there}", shown(key))
+            });
+        }
         if !held.elsewhere.is_empty() {
             self.doubled.add(|| {
                 format!(
@@ -256,6 +268,10 @@ impl Compared {
     }
 }
 
+fn offset(value: Option<&Bytes>) -> String {
+    value.map_or_else(|| "no offset".to_owned(), shown)
+}
+
 fn list(held: &StoredOffset) -> String {
     let partitions = held
         .elsewhere
@@ -264,7 +280,7 @@ fn list(held: &StoredOffset) -> String {
     partitions.collect::<Vec<_>>().join(", ")
 }
 
-/// A key for a message: long partitions are cut.
+/// A key or an offset for a message: long ones are cut.
 fn shown(key: &Bytes) -> String {
     const LONGEST: usize = 120;
     let text = String::from_utf8_lossy(key);

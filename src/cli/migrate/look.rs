@@ -10,6 +10,7 @@ use super::{Session, report};
 use crate::cli::connect::{kafka_failed, rest_failed, settings_failed, with_hint};
 use crate::cli::error::{CliError, Kind};
 use crate::io::connect_rest::ConnectRest;
+use crate::io::isolation::isolations;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::settings::ClientSettings;
 use crate::io::observe::{self, SourceWorker, Waiting};
@@ -49,8 +50,9 @@ pub(super) async fn look(
             none => none.insert(connect(session, &draft, &choices).await?),
         };
         let source = source_worker(session, &inputs, &draft)?;
+        let isolations = isolations(&draft.worker).map_err(settings_failed)?;
         let waits = |waiting: &Waiting| session.ui.note(&waits_for(waiting));
-        let mut observed = observe::observe(&reach.cluster, &draft, &source, waits)
+        let mut observed = observe::observe(&reach.cluster, &draft, isolations, &source, waits)
             .await
             .map_err(kafka_failed)?;
         observed.handed_over =

@@ -19,7 +19,7 @@ use crate::io::kafka::cluster::Cluster;
 use crate::io::{observe, offset_store, providers};
 use crate::model::offset_file;
 use crate::plan::offset_export::{self, ExportChoices, ExportPlan};
-use crate::plan::{Rename, StoredConnector};
+use crate::plan::{Rename, StoredConnector, has_another_kafka};
 
 /// Write the positions of the offset topic to a file that a standalone worker can start from
 ///
@@ -38,8 +38,9 @@ pub(super) struct Export {
     /// Write the positions of a connector under another name
     #[arg(long, value_name = "NAME=OTHER", value_parser = rename)]
     rename: Vec<Rename>,
-    /// Export although a connector is at work: what it delivers from now on would be delivered again
-    #[arg(long, value_name = "ID", value_parser = ["P20"])]
+    /// Accept a blocking finding by its id: P20, although a connector is at work; P11, of a key in two partitions the record
+    /// where its next one goes; aborted-records, what an aborted transaction wrote
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
     accept: Vec<String>,
     /// Make the same checks and write nothing; exit code 3 when there is something to write
     #[arg(long)]
@@ -89,11 +90,13 @@ async fn decide(global: &Global, export: &Export) -> Result<(String, ExportPlan)
     let store = ClusterStore::open(&export.connection, global.timeout).await?;
     let mut topic = store.offset_topic().await?;
     let connectors = store.connectors().await?;
+    let mut elsewhere = BTreeMap::new();
     for (name, connector) in &connectors {
-        if let Some(own) = connector.own_offset_topic(&topic.name)
-            && let Some(own) = store.offsets_of(own).await?
-        {
-            topic.put_over(&own, name);
+        let own = connector.own_offset_topic(&topic.name);
+        if let Some(own) = own.filter(|_| has_another_kafka(&connector.settings())) {
+            elsewhere.insert(name.clone(), own.to_owned());
+        } else if let Some(own) = store.own_offset_topic(connector).await? {
+            topic.replace(&own, name);
         }
     }
     let at_work = at_work(&store, connectors).await?;
@@ -102,7 +105,8 @@ async fn decide(global: &Global, export: &Export) -> Result<(String, ExportPlan)
         renames: export.rename.clone(),
         accept: export.accept.iter().cloned().collect(),
     };
-    let plan = offset_export::make(&topic, &choices, &at_work).map_err(super::plan_failed)?;
+    let plan =
+        offset_export::make(&topic, &choices, &at_work, &elsewhere).map_err(super::plan_failed)?;
     Ok((topic.name, plan))
 }
 

@@ -196,6 +196,7 @@ async fn carry_out(
     let seeding = Seeding {
         cluster: &store.cluster,
         topic: &target.topic.name,
+        isolation: target.topic.isolation,
         records,
         stored: &target.topic.stored,
         backup: &args.backup,

@@ -7,15 +7,20 @@ use std::time::Duration;
 use anyhow::anyhow;
 
 use crate::cli::args::Connection;
-use crate::cli::connect::{self, PropertiesFile, kafka_failed, rest_failed, store_failed};
+use crate::cli::connect::{
+    self, PropertiesFile, kafka_failed, rest_failed, settings_failed, store_failed,
+};
 use crate::cli::error::{CliError, Kind};
 use crate::cli::output::Ui;
 use crate::cli::rest::RestFlags;
 use crate::cli::table::printable;
+use crate::io::isolation::isolations;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::observe;
 use crate::io::offset_store::{self, OffsetStoreError};
-use crate::model::worker_config::{StorageTopic, StorageTopics};
+use crate::model::worker_config::{
+    Isolation, Isolations, StorageRole, StorageTopic, StorageTopics,
+};
 use crate::plan::offset_rows::{self, OffsetRow};
 use crate::plan::offset_seed::{self, OffsetTopic};
 use crate::plan::{Class, Finding, StoredConnector};
@@ -174,6 +179,7 @@ pub(super) struct ClusterStore {
     pub(super) file: PropertiesFile,
     pub(super) cluster: Cluster,
     topics: StorageTopics,
+    isolations: Isolations,
 }
 
 impl ClusterStore {
@@ -186,11 +192,13 @@ impl ClusterStore {
         };
         let file = PropertiesFile::read(path)?;
         let topics = file.storage_topics()?;
+        let isolations = isolations(&file.properties).map_err(settings_failed)?;
         let cluster = connect::connect(connection.settings(timeout)?).await?;
         Ok(Self {
             file,
             cluster,
             topics,
+            isolations,
         })
     }
 
@@ -201,16 +209,42 @@ impl ClusterStore {
 
     /// Reads the offset topic, which must exist.
     pub(super) async fn offset_topic(&self) -> Result<OffsetTopic, CliError> {
-        self.offsets_of(&self.wanted().name).await?.ok_or_else(|| {
+        self.offset_topic_if_any().await?.ok_or_else(|| {
             store_failed(OffsetStoreError::NoTopic {
                 topic: self.wanted().name.clone(),
             })
         })
     }
 
-    /// Reads any offset topic of the cluster; `None`: there is none of this name.
-    pub(super) async fn offsets_of(&self, topic: &str) -> Result<Option<OffsetTopic>, CliError> {
-        offset_store::read_topic(&self.cluster, topic)
+    /// Reads the offset topic; `None`: it does not exist.
+    pub(super) async fn offset_topic_if_any(&self) -> Result<Option<OffsetTopic>, CliError> {
+        let isolation = self.isolations.of_storage(StorageRole::Offset);
+        self.read(&self.wanted().name, isolation).await
+    }
+
+    /// Reads the offset topic that a connector has of its own, where it has one, as its tasks would; a topic that does not exist
+    /// holds nothing.
+    pub(super) async fn own_offset_topic(
+        &self,
+        connector: &StoredConnector,
+    ) -> Result<Option<OffsetTopic>, CliError> {
+        let Some(own) = connector.own_offset_topic(&self.wanted().name) else {
+            return Ok(None);
+        };
+        let isolation = self.isolations.of_own_topic(&connector.settings());
+        let read = self.read(own, isolation).await?;
+        Ok(Some(read.unwrap_or_else(|| OffsetTopic {
+            name: own.to_owned(),
+            ..OffsetTopic::default()
+        })))
+    }
+
+    async fn read(
+        &self,
+        topic: &str,
+        isolation: Isolation,
+    ) -> Result<Option<OffsetTopic>, CliError> {
+        offset_store::read_topic(&self.cluster, topic, isolation)
             .await
             .map_err(kafka_failed)
     }
@@ -219,7 +253,7 @@ impl ClusterStore {
     pub(super) async fn connectors(&self) -> Result<BTreeMap<String, StoredConnector>, CliError> {
         let config = &self.topics.config.name;
         let status = &self.topics.status.name;
-        observe::registered_connectors(&self.cluster, config, status)
+        observe::registered_connectors(&self.cluster, config, status, self.isolations)
             .await
             .map_err(kafka_failed)
     }

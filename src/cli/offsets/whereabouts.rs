@@ -149,7 +149,7 @@ async fn look_at_cluster(
     let name = stores.connector.clone();
     stores.registered = store.connectors().await?.remove(&name);
     let workers = store.wanted().name.clone();
-    let config = stores.registered.as_ref().map(settings);
+    let config = stores.registered.as_ref().map(StoredConnector::settings);
     if let Some(config) = &config {
         let class = config
             .get("connector.class")
@@ -161,17 +161,15 @@ async fn look_at_cluster(
         };
         stores.kind = kinds::kind_of(class, config, said);
     }
-    let topic = store.offsets_of(&workers).await?;
+    let topic = store.offset_topic_if_any().await?;
     let loaded = topic.map(|topic| Loaded::of_topic(&topic, false));
     let found = loaded.map_or_else(Vec::new, |loaded| rows(ui, loaded, &name));
     stores.add(StoreKind::OffsetTopic, workers.clone(), found);
-    let registered = stores.registered.as_ref();
-    let own = registered.and_then(|connector| connector.own_offset_topic(&workers));
-    if let Some(own) = own.map(str::to_owned) {
-        let topic = store.offsets_of(&own).await?;
-        let loaded = topic.map(|topic| Loaded::of_topic(&topic, false));
-        let found = loaded.map_or_else(Vec::new, |loaded| rows(ui, loaded, &name));
-        stores.add(StoreKind::ConnectorTopic, own, found);
+    if let Some(connector) = &stores.registered
+        && let Some(own) = store.own_offset_topic(connector).await?
+    {
+        let found = rows(ui, Loaded::of_topic(&own, false), &name);
+        stores.add(StoreKind::ConnectorTopic, own.name, found);
     }
     look_at_group(store, config.as_ref(), stores).await
 }
@@ -212,13 +210,6 @@ async fn look_at_group(
     stores.kind = ConnectorKind::Sink;
     stores.add(StoreKind::ConsumerGroup, group, rows);
     Ok(())
-}
-
-fn settings(connector: &StoredConnector) -> IndexMap<String, String> {
-    let config = connector.config.iter();
-    config
-        .filter_map(|(key, value)| Some((key.clone(), value.clone()?)))
-        .collect()
 }
 
 fn unknown(stores: &Stores) -> CliError {

@@ -35,10 +35,11 @@ impl<'a> ConnectCluster<'a> {
         timeout: Duration,
     ) -> Self {
         let topic = plan.topic(StorageRole::Config).wanted.name.as_str();
+        let isolation = target.observed.isolations.of_storage(StorageRole::Config);
         Self {
             rest,
             topic,
-            store: ConfigStore::new(target.cluster, topic),
+            store: ConfigStore::new(target.cluster, topic, isolation),
             patience: timeout.min(LONGEST),
         }
     }

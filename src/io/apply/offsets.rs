@@ -53,6 +53,7 @@ async fn write(
     let seeding = Seeding {
         cluster: target.cluster,
         topic: offset_topic(plan),
+        isolation: target.observed.isolations.of_storage(StorageRole::Offset),
         records,
         stored: &target.observed.stored_offsets,
         backup: &backup,

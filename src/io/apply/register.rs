@@ -12,6 +12,7 @@ use crate::model::connector_config::TargetState;
 use crate::model::offset_key::OffsetKey;
 use crate::model::rest::{ConnectorStatus, InitialState};
 use crate::model::storage_records::ConnectorState;
+use crate::model::worker_config::StorageRole;
 use crate::plan::{ConnectorPlan, Plan, Registration, SeedRecord, Step, is_same_config};
 
 use super::connect_cluster::ConnectCluster;
@@ -132,10 +133,12 @@ async fn compare_offsets(plan: &Plan, target: Target<'_>) -> Result<(), ApplyErr
         .map(|record| (record.key.clone(), record))
         .collect();
     let expected: Vec<_> = expected.into_values().collect();
-    offset_store::compare(target.cluster, topic, &expected).await?;
+    let isolations = target.observed.isolations;
+    let isolation = isolations.of_storage(StorageRole::Offset);
+    offset_store::compare(target.cluster, topic, isolation, &expected).await?;
     let connectors = plan.connectors.iter().filter(|c| !c.already_moved);
     let connectors = connectors.map(|c| (c.name.as_str(), &c.config));
-    let own = offset_store::read_own(target.cluster, topic, connectors).await?;
+    let own = offset_store::read_own(target.cluster, topic, isolations, connectors).await?;
     let wrong = offset_store::unfound(&own, &expected);
     if wrong.is_empty() {
         return Ok(());

@@ -12,6 +12,7 @@ mod topics;
 use tokio::time::Instant;
 
 use crate::io::embedded;
+use crate::io::isolation::isolations;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::settings::ClientSettings;
 use crate::io::observe::{self, Advertised};
@@ -67,7 +68,9 @@ async fn examine_on<T: FnMut(&Check)>(patient: &Patient, cluster: &Cluster, char
         chart.add(Need::Topic(topic.role), finding);
     }
     let allowed = topics::Allowed::ask(cluster, &patient.topics).await;
-    let (reading, state) = topics::read(cluster, &patient.topics, &allowed).await;
+    // A level with which no worker starts was told with the settings.
+    let isolations = isolations(&patient.worker).unwrap_or_default();
+    let (reading, state) = topics::read(cluster, &patient.topics, isolations, &allowed).await;
     chart.add(Need::Reading, reading);
     let registered = state.as_ref().map(Registered::of);
     let writing = if patient.writes {

@@ -13,7 +13,7 @@ use crate::io::kafka::seeder::SeedRecord;
 use crate::io::kafka::writer::Writer;
 use crate::io::storage_topics::{self, Existing, FOR_WORKERS, Found, Refusal};
 use crate::model::storage_records::{ConfigState, target_state_key};
-use crate::model::worker_config::{StorageRole, StorageTopic};
+use crate::model::worker_config::{Isolation, Isolations, StorageRole, StorageTopic};
 use crate::plan::storage_topics::{TopicFault, judge, remedy};
 use crate::protocol::partitioner;
 
@@ -197,6 +197,7 @@ impl Allowed {
 pub(super) async fn read(
     cluster: &Cluster,
     topics: &[StorageTopic],
+    isolations: Isolations,
     allowed: &Allowed,
 ) -> (Finding, Option<ConfigState>) {
     if let Some(denied) = allowed.denied(cluster, "Read", |may| may.read) {
@@ -205,7 +206,8 @@ pub(super) async fn read(
     let mut state = ConfigState::new();
     let mut read = Vec::new();
     for topic in allowed.existing(topics) {
-        let records = match read_one(cluster, topic, &mut state).await {
+        let isolation = isolations.of_storage(topic.role);
+        let records = match read_one(cluster, topic, isolation, &mut state).await {
             Ok(records) => records,
             Err(error) => return (Finding::failed(&error), None),
         };
@@ -222,17 +224,18 @@ pub(super) async fn read(
 async fn read_one(
     cluster: &Cluster,
     topic: &StorageTopic,
+    isolation: Isolation,
     state: &mut ConfigState,
 ) -> Result<u64, KafkaError> {
     match topic.role {
         StorageRole::Config => {
-            let mut store = ConfigStore::new(cluster, &topic.name);
+            let mut store = ConfigStore::new(cluster, &topic.name, isolation);
             let records = store.catch_up().await?;
             *state = store.state().clone();
             Ok(records)
         }
-        StorageRole::Offset => read_offsets(cluster, &topic.name, |_, _| {}).await,
-        StorageRole::Status => Ok(Statuses::read(cluster, &topic.name).await?.1),
+        StorageRole::Offset => read_offsets(cluster, &topic.name, isolation, |_, _| {}).await,
+        StorageRole::Status => Ok(Statuses::read(cluster, &topic.name, isolation).await?.1),
     }
 }
 

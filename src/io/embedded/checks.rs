@@ -19,6 +19,7 @@ use crate::io::sink_groups;
 use crate::model::connector_config::TargetState;
 use crate::model::rest::is_addressable;
 use crate::model::storage_records::{ConfigState, ConnectorState};
+use crate::model::worker_config::{Isolations, StorageRole};
 use crate::plan::is_same_config;
 use crate::plan::offset_check::OffsetCheck;
 use crate::worker::Trouble;
@@ -35,14 +36,23 @@ const NAMED: usize = 3;
 pub(super) struct Checks {
     cluster: Cluster,
     job: Arc<Job>,
+    isolations: Isolations,
     rest: Arc<RestServer>,
     config: Arc<Mutex<ConfigStore>>,
 }
 
 impl Checks {
-    pub(super) fn new(cluster: &Cluster, job: Arc<Job>, rest: Arc<RestServer>) -> Self {
+    pub(super) fn new(
+        cluster: &Cluster,
+        job: Arc<Job>,
+        isolations: Isolations,
+        rest: Arc<RestServer>,
+    ) -> Self {
+        let isolation = isolations.of_storage(StorageRole::Config);
+        let config = ConfigStore::new(cluster, &job.topics.config, isolation);
         Self {
-            config: Arc::new(Mutex::new(ConfigStore::new(cluster, &job.topics.config))),
+            config: Arc::new(Mutex::new(config)),
+            isolations,
             cluster: cluster.clone(),
             job,
             rest,
@@ -101,8 +111,10 @@ impl Checks {
         if let Finding::Bad(changed) = self.unchanged().await {
             return Ok(Finding::Bad(changed));
         }
-        let positions = read_offsets(&self.cluster, &topics.offset, |_, _| {}).await?;
-        let (statuses, states) = Statuses::read(&self.cluster, &topics.status).await?;
+        let isolation = self.isolations.of_storage(StorageRole::Offset);
+        let positions = read_offsets(&self.cluster, &topics.offset, isolation, |_, _| {}).await?;
+        let isolation = self.isolations.of_storage(StorageRole::Status);
+        let (statuses, states) = Statuses::read(&self.cluster, &topics.status, isolation).await?;
         rest_server::update(&self.rest.shown(), |shown| shown.statuses = statuses);
         self.show().await;
         Ok(Finding::Good(format!(
@@ -168,7 +180,8 @@ impl Checks {
         let (topic, expected) = (&self.job.topics.offset, &self.job.positions);
         let described = self.cluster.topic(topic).await?;
         let mut check = OffsetCheck::of_topic(expected, described.partition_count());
-        let read = read_offsets(&self.cluster, topic, |partition, record| {
+        let isolation = self.isolations.of_storage(StorageRole::Offset);
+        let read = read_offsets(&self.cluster, topic, isolation, |partition, record| {
             if let Some(key) = &record.key {
                 check.record(partition, key, record.value.as_deref());
             }
@@ -176,7 +189,7 @@ impl Checks {
         read.await?;
         let connectors = self.job.connectors.iter();
         let connectors = connectors.map(|c| (c.name.as_str(), &c.config));
-        let own = read_own(&self.cluster, topic, connectors).await?;
+        let own = read_own(&self.cluster, topic, self.isolations, connectors).await?;
         let wrong = check.finish(usize::MAX).into_iter();
         let wrong = wrong.chain(unfound(&own, expected));
         Ok(judged(wrong, || match expected.len() {

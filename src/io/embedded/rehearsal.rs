@@ -4,6 +4,7 @@ use tokio::time::{Instant, timeout};
 
 use super::membership::{Membership, News};
 use super::{EmbeddedError, seed, settings};
+use crate::io::isolation::isolations;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::group::GroupClient;
 use crate::model::properties::Properties;
@@ -15,6 +16,7 @@ const URL: &str = "http://127.0.0.1:1/";
 
 /// Returns why no worker could be a member of a group with this file, whatever the group.
 pub fn check_settings(worker: &Properties) -> Result<(), EmbeddedError> {
+    isolations(worker)?;
     Member::new(member(worker)?)?;
     Ok(())
 }

@@ -10,9 +10,6 @@ use crate::worker::config_log::{ConfigLog, IgnoredRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// A worker reads records of open transactions only when its exactly-once support is off; what is committed holds either way.
-const ISOLATION: Isolation = Isolation::ReadCommitted;
-
 /// The config topic.
 #[derive(Debug)]
 pub(in crate::io) struct ConfigStore {
@@ -21,9 +18,9 @@ pub(in crate::io) struct ConfigStore {
 }
 
 impl ConfigStore {
-    pub(in crate::io) fn new(cluster: &Cluster, topic: &str) -> Self {
+    pub(in crate::io) fn new(cluster: &Cluster, topic: &str, isolation: Isolation) -> Self {
         Self {
-            log: LogReader::new(cluster, topic, ISOLATION),
+            log: LogReader::new(cluster, topic, isolation),
             configs: ConfigLog::new(topic),
         }
     }
@@ -106,9 +103,10 @@ fn tell(record: &IgnoredRecord) {
 pub(in crate::io) async fn read_offsets(
     cluster: &Cluster,
     topic: &str,
+    isolation: Isolation,
     mut take: impl FnMut(i32, &Record),
 ) -> Result<u64, KafkaError> {
-    let mut log = LogReader::new(cluster, topic, ISOLATION);
+    let mut log = LogReader::new(cluster, topic, isolation);
     let read = log.read_to_end(|partition, record| {
         let ignored = match &record.key {
             None => Some("it has no key".to_owned()),
@@ -136,8 +134,9 @@ impl Statuses {
     pub(in crate::io) async fn read(
         cluster: &Cluster,
         topic: &str,
+        isolation: Isolation,
     ) -> Result<(Self, u64), KafkaError> {
-        let (statuses, records, _) = Self::open(cluster, topic).await?;
+        let (statuses, records, _) = Self::open(cluster, topic, isolation).await?;
         Ok((statuses, records))
     }
 
@@ -145,16 +144,21 @@ impl Statuses {
     pub(in crate::io) async fn follow(
         cluster: &Cluster,
         topic: &str,
+        isolation: Isolation,
     ) -> Result<(Self, FollowedStatuses), KafkaError> {
-        let (statuses, _, log) = Self::open(cluster, topic).await?;
+        let (statuses, _, log) = Self::open(cluster, topic, isolation).await?;
         let topic = topic.to_owned();
         let log = log.follow();
         Ok((statuses, FollowedStatuses { topic, log }))
     }
 
-    async fn open(cluster: &Cluster, topic: &str) -> Result<(Self, u64, LogReader), KafkaError> {
+    async fn open(
+        cluster: &Cluster,
+        topic: &str,
+        isolation: Isolation,
+    ) -> Result<(Self, u64, LogReader), KafkaError> {
         let mut statuses = Self::default();
-        let mut log = LogReader::new(cluster, topic, ISOLATION);
+        let mut log = LogReader::new(cluster, topic, isolation);
         let read = log.read_to_end(|partition, record| {
             if let Some(status) = parsed(topic, partition, &record) {
                 statuses.apply(status);

@@ -10,6 +10,7 @@ use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::io::kafka::fetcher::{Chunk, Fetcher, Span};
 use crate::io::kafka::offsets::OffsetSpec;
+pub use crate::model::worker_config::Isolation;
 use crate::protocol::errors;
 use crate::protocol::record_batch;
 pub use crate::protocol::record_batch::Record;
@@ -17,21 +18,11 @@ pub use crate::protocol::record_batch::Record;
 /// Fetched chunks that may wait for decoding; with the fetcher's limits this bounds the memory in use.
 const WAITING_CHUNKS: usize = 8;
 
-/// Which records of transactions are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isolation {
-    /// All, up to the high watermark.
-    ReadUncommitted,
-    /// Those of committed transactions only, up to the first offset of the oldest open transaction.
-    ReadCommitted,
-}
-
-impl Isolation {
-    fn end(self) -> OffsetSpec {
-        match self {
-            Self::ReadUncommitted => OffsetSpec::Latest,
-            Self::ReadCommitted => OffsetSpec::LatestStable,
-        }
+/// Returns where reading ends.
+fn end(isolation: Isolation) -> OffsetSpec {
+    match isolation {
+        Isolation::ReadUncommitted => OffsetSpec::Latest,
+        Isolation::ReadCommitted => OffsetSpec::LatestStable,
     }
 }
 
@@ -101,7 +92,58 @@ impl LogReader {
         &mut self,
         mut on_record: impl FnMut(i32, Record),
     ) -> Result<ReadSummary, KafkaError> {
-        let mut summary = self.ahead().await?;
+        let summary = self.ahead().await?;
+        let wants_aborted = false;
+        let give = |partition, record, _| on_record(partition, record);
+        self.read(summary, wants_aborted, give).await
+    }
+
+    /// As [`Self::read_to_end`] at both isolation levels, and says of every record whether both take it: of an aborted one, and
+    /// of one behind the start of an open transaction, `false`.
+    ///
+    /// Returns the partitions with an open transaction.
+    pub async fn read_all_to_end(
+        &mut self,
+        mut on_record: impl FnMut(i32, Record, bool),
+    ) -> Result<Vec<i32>, KafkaError> {
+        // Asked first, so that what is written meanwhile is not taken for the record of an open transaction.
+        let ends = self
+            .cluster
+            .offsets(&self.topic, OffsetSpec::Latest)
+            .await?;
+        self.isolation = Isolation::ReadCommitted;
+        let summary = self.ahead().await?;
+        let give = |partition, record, is_aborted: bool| on_record(partition, record, !is_aborted);
+        self.read(summary, true, give).await?;
+        let open = ends.into_iter().filter_map(|(partition, end)| {
+            let start = self.positions.get(&partition).copied().unwrap_or(end);
+            let records = 0;
+            (start < end).then_some((
+                partition,
+                PartitionRead {
+                    start,
+                    end,
+                    records,
+                },
+            ))
+        });
+        let summary = ReadSummary {
+            partitions: open.collect(),
+        };
+        let open = summary.partitions.keys().copied().collect();
+        self.isolation = Isolation::ReadUncommitted;
+        let give = |partition, record, _| on_record(partition, record, false);
+        self.read(summary, false, give).await?;
+        Ok(open)
+    }
+
+    /// Reads what the summary says and counts the records in it.
+    async fn read(
+        &mut self,
+        mut summary: ReadSummary,
+        wants_aborted: bool,
+        mut on_record: impl FnMut(i32, Record, bool),
+    ) -> Result<ReadSummary, KafkaError> {
         let unread = |(partition, read): (&i32, &PartitionRead)| {
             (read.start < read.end).then(|| Span::new(*partition, read.start, read.end))
         };
@@ -112,10 +154,10 @@ impl LogReader {
                 let partition = chunk.partition;
                 let mut records = 0;
                 let position = self.positions.entry(partition).or_default();
-                decode(&self.topic, chunk, |record| {
+                decode(&self.topic, chunk, wants_aborted, |record, is_aborted| {
                     records += 1;
                     *position = record.offset + 1;
-                    on_record(partition, record);
+                    on_record(partition, record, is_aborted);
                 })?;
                 if let Some(read) = summary.partitions.get_mut(&partition) {
                     read.records += records;
@@ -143,7 +185,7 @@ impl LogReader {
 
     /// Asks where reading starts and ends.
     async fn ahead(&self) -> Result<ReadSummary, KafkaError> {
-        let ends = self.cluster.offsets(&self.topic, self.isolation.end());
+        let ends = self.cluster.offsets(&self.topic, end(self.isolation));
         let ends = ends.await?;
         let is_known = |partition: &i32| self.positions.contains_key(partition);
         let starts = if ends.keys().all(is_known) {
@@ -190,7 +232,8 @@ impl Follower {
             return Err(KafkaError::protocol("the cluster", "reading has ended"));
         };
         let partition = chunk.partition;
-        let next = decode(&self.log.topic, chunk, |record| {
+        let wants_aborted = false;
+        let next = decode(&self.log.topic, chunk, wants_aborted, |record, _| {
             on_record(partition, record);
         })?;
         self.log.positions.insert(partition, next);
@@ -246,13 +289,19 @@ impl Reading {
 }
 
 /// Gives the records of a chunk to the caller and returns the offset after them.
-fn decode(topic: &str, chunk: Chunk, mut on_record: impl FnMut(Record)) -> Result<i64, KafkaError> {
-    let give = |record: Record| {
+fn decode(
+    topic: &str,
+    chunk: Chunk,
+    wants_aborted: bool,
+    mut on_record: impl FnMut(Record, bool),
+) -> Result<i64, KafkaError> {
+    let give = |record: Record, is_aborted: bool| {
         if record.offset < chunk.end {
-            on_record(record);
+            on_record(record, is_aborted);
         }
     };
-    let decoded = record_batch::decode(chunk.data, chunk.from, &chunk.aborted, give);
+    let (data, aborted) = (chunk.data, &chunk.aborted);
+    let decoded = record_batch::decode_all(data, chunk.from, aborted, wants_aborted, give);
     let next = decoded.map(|decoded| decoded.next_offset);
     next.map_err(|source| KafkaError::Records {
         topic: topic.to_owned(),

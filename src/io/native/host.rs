@@ -53,7 +53,8 @@ impl TaskHost {
     /// A setting cannot be used, or the topic cannot be read.
     pub async fn start(cluster: &Cluster, worker: &Properties) -> Result<Self, HostError> {
         let settings = WorkerSettings::read(worker)?;
-        let offsets = SourceOffsets::start(cluster, &settings.offset_topic).await?;
+        let offsets =
+            SourceOffsets::start(cluster, &settings.offset_topic, settings.isolation).await?;
         Ok(Self(Arc::new(Shared {
             offset_writer: OffsetWriter::start(cluster, &settings.offset_topic),
             settings,

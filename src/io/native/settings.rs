@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use crate::io::isolation::isolations;
 use crate::io::kafka::settings::SettingsError;
 use crate::io::providers;
 use crate::model::properties::Properties;
-use crate::model::worker_config::{self, Default, effective_value};
+use crate::model::worker_config::{self, Default, Isolation, StorageRole, effective_value};
 
 /// How long one request of a task's client may take, as `request.timeout.ms` of Java's clients.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -16,6 +17,8 @@ pub(super) struct WorkerSettings {
     /// The worker file, references resolved.
     pub(super) worker: Properties,
     pub(super) offset_topic: String,
+    /// How it is read.
+    pub(super) isolation: Isolation,
     /// `offset.flush.interval.ms`: time between two commits of a task.
     pub(super) flush_interval: Duration,
     /// `offset.flush.timeout.ms`: what one commit may take.
@@ -40,6 +43,7 @@ impl WorkerSettings {
         }
         Ok(Self {
             offset_topic,
+            isolation: isolations(&worker)?.of_storage(StorageRole::Offset),
             flush_interval: millis(&worker, "offset.flush.interval.ms")?,
             flush_timeout: millis(&worker, "offset.flush.timeout.ms")?,
             creates_topics: !text(&worker, "topic.creation.enable").eq_ignore_ascii_case("false"),

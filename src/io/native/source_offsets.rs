@@ -36,10 +36,14 @@ struct Stored {
 
 impl SourceOffsets {
     /// Reads the topic for the first time.
-    pub(super) async fn start(cluster: &Cluster, topic: &str) -> Result<Self, KafkaError> {
+    pub(super) async fn start(
+        cluster: &Cluster,
+        topic: &str,
+        isolation: Isolation,
+    ) -> Result<Self, KafkaError> {
         let offsets = Self {
             stored: Mutex::new(Stored {
-                log: LogReader::new(cluster, topic, Isolation::ReadUncommitted),
+                log: LogReader::new(cluster, topic, isolation),
                 values: HashMap::default(),
             }),
             begun: AtomicU64::new(0),

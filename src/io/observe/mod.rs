@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
+use crate::model::worker_config::Isolations;
 use crate::plan::{Observed, Plan};
 
 pub use advertised::{Advertised, advertised};
@@ -30,11 +31,12 @@ const BROKER_SETTINGS: &[&str] = &[
 
 /// Looks at everything that the plan's names point to.
 ///
-/// `draft` is the plan without a cluster: it names the storage topics, the Connect group and the sinks' groups. `waits` is
-/// told when the look has to wait.
+/// `draft` is the plan without a cluster: it names the storage topics, the Connect group and the sinks' groups; its workers
+/// will read as `isolations` says. `waits` is told when the look has to wait.
 pub async fn observe(
     cluster: &Cluster,
     draft: &Plan,
+    isolations: Isolations,
     source: &SourceWorker,
     waits: impl Fn(&Waiting),
 ) -> Result<Observed, KafkaError> {
@@ -46,6 +48,7 @@ pub async fn observe(
             .await?,
         brokers: description.brokers,
         source_cluster_id: source.cluster_id().await?,
+        isolations,
         ..Observed::default()
     };
     topics::observe(cluster, draft, &mut observed).await?;

@@ -1,12 +1,12 @@
 //! What the storage topics say: connectors, task states, and the offset that holds for every key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::io::embedded::{ConfigStore, Statuses};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::offset_store::{read_own, read_topic};
-use crate::model::worker_config::StorageRole;
+use crate::model::worker_config::{Isolation, Isolations, StorageRole};
 use crate::plan::{Observed, Plan, StoredConnector};
 use crate::protocol::errors;
 
@@ -19,23 +19,39 @@ pub(super) async fn observe(
         let name = topic.wanted.name.as_str();
         observed.topics.contains_key(name).then_some(name)
     });
+    let isolations = observed.isolations;
     if let Some(topic) = config {
-        observed.stored_connectors = connectors(cluster, topic).await?;
+        let isolation = isolations.of_storage(StorageRole::Config);
+        observed.stored_connectors = connectors(cluster, topic, isolation).await?;
+        let otherwise = connectors(cluster, topic, isolation.other()).await?;
+        observed.unsettled_connectors = differing(&observed.stored_connectors, &otherwise);
     }
     if let Some(topic) = offset {
         // A topic that is deleted while this looks holds nothing.
-        let read = read_topic(cluster, topic).await?.unwrap_or_default();
+        let read = read_topic(cluster, topic, isolations.of_storage(StorageRole::Offset));
+        let read = read.await?.unwrap_or_default();
         observed.stored_offsets = read.stored;
         observed.undecided_offsets = read.undecided;
     }
     if let Some(topic) = status {
-        count_tasks(cluster, topic, &mut observed.stored_connectors).await?;
+        let isolation = isolations.of_storage(StorageRole::Status);
+        count_tasks(cluster, topic, isolation, &mut observed.stored_connectors).await?;
     }
     let workers = draft.topic(StorageRole::Offset).wanted.name.as_str();
     let connectors = draft.connectors.iter();
     let connectors = connectors.map(|c| (c.name.as_str(), &c.config));
-    observed.own_offsets = read_own(cluster, workers, connectors).await?;
+    observed.own_offsets = read_own(cluster, workers, isolations, connectors).await?;
     Ok(())
+}
+
+/// Returns the names under which the two have something else, or only one of them anything.
+fn differing(
+    one: &BTreeMap<String, StoredConnector>,
+    other: &BTreeMap<String, StoredConnector>,
+) -> BTreeSet<String> {
+    let names = one.keys().chain(other.keys());
+    let names = names.filter(|name| one.get(*name) != other.get(*name));
+    names.cloned().collect()
 }
 
 /// Returns the connectors of a config topic, with what the status topic says of their tasks; a topic that does not exist
@@ -44,6 +60,7 @@ pub async fn registered_connectors(
     cluster: &Cluster,
     config_topic: &str,
     status_topic: &str,
+    isolations: Isolations,
 ) -> Result<BTreeMap<String, StoredConnector>, KafkaError> {
     let names = [config_topic.to_owned(), status_topic.to_owned()];
     let described = cluster.topics(Some(&names)).await?;
@@ -56,9 +73,11 @@ pub async fn registered_connectors(
     if !exists(config_topic) {
         return Ok(BTreeMap::new());
     }
-    let mut found = connectors(cluster, config_topic).await?;
+    let isolation = isolations.of_storage(StorageRole::Config);
+    let mut found = connectors(cluster, config_topic, isolation).await?;
     if exists(status_topic) {
-        count_tasks(cluster, status_topic, &mut found).await?;
+        let isolation = isolations.of_storage(StorageRole::Status);
+        count_tasks(cluster, status_topic, isolation, &mut found).await?;
     }
     Ok(found)
 }
@@ -67,9 +86,10 @@ pub async fn registered_connectors(
 async fn count_tasks(
     cluster: &Cluster,
     status_topic: &str,
+    isolation: Isolation,
     connectors: &mut BTreeMap<String, StoredConnector>,
 ) -> Result<(), KafkaError> {
-    let (statuses, _) = Statuses::read(cluster, status_topic).await?;
+    let (statuses, _) = Statuses::read(cluster, status_topic, isolation).await?;
     for connector in connectors.values_mut() {
         connector.running_tasks = 0;
     }
@@ -86,8 +106,9 @@ async fn count_tasks(
 async fn connectors(
     cluster: &Cluster,
     topic: &str,
+    isolation: Isolation,
 ) -> Result<BTreeMap<String, StoredConnector>, KafkaError> {
-    let mut configs = ConfigStore::new(cluster, topic);
+    let mut configs = ConfigStore::new(cluster, topic, isolation);
     configs.catch_up().await?;
     let connectors = configs.state().connectors.iter();
     Ok(connectors

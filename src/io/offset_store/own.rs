@@ -1,6 +1,7 @@
 //! The offset topics that connectors have of their own (KIP-618).
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use indexmap::IndexMap;
@@ -9,33 +10,42 @@ use super::topic::read_topic;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::model::offset_key::OffsetKey;
+use crate::model::worker_config::Isolations;
 use crate::plan::offset_seed::OffsetTopic;
-use crate::plan::{OWN_TOPIC, OwnOffsets, SeedRecord, StoredOffsets, own_offset_topic};
+use crate::plan::{
+    OWN_TOPIC, OwnOffsets, SeedRecord, StoredOffsets, has_another_kafka, own_offset_topic,
+};
 
 /// Reads what connectors with offset topics of their own keep there, each topic once; a topic that is not there holds nothing.
 ///
-/// `workers` is the workers' topic; connectors are names with their configurations.
+/// `workers` is the workers' topic; connectors are names with their configurations. What an aborted or open transaction wrote
+/// counts for nothing: where it is found, it does not last.
 pub async fn read_own<'a>(
     cluster: &Cluster,
     workers: &str,
+    isolations: Isolations,
     connectors: impl Iterator<Item = (&'a str, &'a IndexMap<String, String>)>,
 ) -> Result<BTreeMap<String, OwnOffsets>, KafkaError> {
-    let mut topics = BTreeMap::new();
+    let mut topics = HashMap::new();
     let mut found = BTreeMap::new();
     for (connector, config) in connectors {
         let setting = config.get(OWN_TOPIC);
         let Some(topic) = setting.and_then(|own| own_offset_topic(own, workers)) else {
             continue;
         };
-        let held = if is_elsewhere(config) {
+        let held = if has_another_kafka(config) {
             None
         } else {
-            if !topics.contains_key(topic) {
-                let read = if_allowed(read_topic(cluster, topic).await)?;
-                topics.insert(topic.to_owned(), read);
-            }
-            let read = topics.get(topic).and_then(Option::as_ref);
-            read.map(|read| of_connector(&read.stored, connector))
+            let isolation = isolations.of_own_topic(config);
+            let asked = (topic.to_owned(), isolation);
+            let read = match topics.entry(asked) {
+                Entry::Occupied(read) => read.into_mut(),
+                Entry::Vacant(vacant) => {
+                    vacant.insert(if_allowed(read_topic(cluster, topic, isolation).await)?)
+                }
+            };
+            read.as_ref()
+                .map(|read| of_connector(&read.stored, connector))
         };
         let topic = topic.to_owned();
         found.insert(connector.to_owned(), OwnOffsets { topic, held });
@@ -77,16 +87,10 @@ fn if_allowed(
     }
 }
 
-/// A connector that talks to another Kafka cluster has its offset topic there.
-fn is_elsewhere(config: &IndexMap<String, String>) -> bool {
-    ["producer", "consumer", "admin"]
-        .iter()
-        .any(|client| config.contains_key(&format!("{client}.override.bootstrap.servers")))
-}
-
 fn of_connector(stored: &StoredOffsets, connector: &str) -> BTreeMap<Bytes, Bytes> {
     let live = stored
         .iter()
+        .filter(|(_, stored)| stored.after_abortion().is_none())
         .filter_map(|(key, stored)| Some((key, stored.value.as_ref()?)));
     live.filter(|(key, _)| OffsetKey::parse(key).is_ok_and(|key| key.connector() == connector))
         .map(|(key, value)| (key.clone(), value.clone()))
@@ -105,6 +109,7 @@ mod tests {
             offset: 0,
             value: value.map(Bytes::from),
             elsewhere: Vec::new(),
+            otherwise: None,
         };
         let topic = StoredOffsets::from_iter([
             (Bytes::from(r#"["a",{"f":1}]"#), stored(Some("{}"))),
@@ -114,12 +119,5 @@ mod tests {
         let held = of_connector(&topic, "a");
         let keys: Vec<_> = held.keys().map(|key| &key[..]).collect();
         assert_eq!(keys, [br#"["a",{"f":1}]"#]);
-    }
-
-    #[test]
-    fn a_connector_of_another_kafka_has_its_offset_topic_there() {
-        let config = |key: &str| IndexMap::from([(key.to_owned(), "kafka:9092".to_owned())]);
-        assert!(is_elsewhere(&config("producer.override.bootstrap.servers")));
-        assert!(!is_elsewhere(&config("bootstrap.servers")));
     }
 }

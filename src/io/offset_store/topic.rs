@@ -3,40 +3,41 @@
 use crate::io::kafka::cluster::{Cluster, TopicDescription};
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::log::{Isolation, LogReader};
-use crate::io::kafka::offsets::OffsetSpec;
 use crate::plan::offset_fold::OffsetFold;
 use crate::plan::offset_seed::OffsetTopic;
 use crate::protocol::errors;
 
-/// A worker reads committed records only when exactly-once support is on; what is committed is the truth either way.
-pub(super) const ISOLATION: Isolation = Isolation::ReadCommitted;
-
 /// Keys for which room is made before they are read: a topic with a long history has fewer keys than offsets.
 const MOST_AT_ONCE: u64 = 1 << 20;
 
-/// Reads the record that holds for every key, and the others of keys in several partitions; `None`: no such topic.
+/// Reads the record that a worker of this isolation level finds under every key, the others of keys in several partitions, and
+/// what the other level finds; `None`: no such topic.
 ///
 /// The records are sorted by key.
-pub async fn read_topic(cluster: &Cluster, topic: &str) -> Result<Option<OffsetTopic>, KafkaError> {
+pub async fn read_topic(
+    cluster: &Cluster,
+    topic: &str,
+    isolation: Isolation,
+) -> Result<Option<OffsetTopic>, KafkaError> {
     let Some(described) = described(cluster, topic).await? else {
         return Ok(None);
     };
     let partitions = described.partition_count();
-    let mut log = LogReader::new(cluster, topic, ISOLATION);
+    let mut log = LogReader::new(cluster, topic, isolation);
     let keys = log.unread().await?.min(MOST_AT_ONCE);
     let keys = usize::try_from(keys).unwrap_or_default();
-    let mut fold = OffsetFold::with_capacity(partitions, keys);
-    log.read_to_end(|partition, record| {
+    let mut fold = OffsetFold::with_capacity(partitions, isolation, keys);
+    let read = log.read_all_to_end(|partition, record, is_committed| {
         fold.record(
             partition,
             record.offset,
             record.timestamp,
             record.key,
             record.value,
+            is_committed,
         );
-    })
-    .await?;
-    let undecided = undecided(cluster, topic).await?;
+    });
+    let undecided = read.await?;
     let null_keys = fold.null_keys();
     let mut stored = fold.finish();
     stored.sort_unstable_keys();
@@ -46,19 +47,8 @@ pub async fn read_topic(cluster: &Cluster, topic: &str) -> Result<Option<OffsetT
         stored,
         null_keys,
         undecided,
+        isolation,
     }))
-}
-
-/// Returns the partitions with an open transaction: what is behind its first record is not read.
-async fn undecided(cluster: &Cluster, topic: &str) -> Result<Vec<i32>, KafkaError> {
-    // In this order, so that a record that is written meanwhile is not taken for one.
-    let ends = cluster.offsets(topic, OffsetSpec::Latest).await?;
-    let stable = cluster.offsets(topic, OffsetSpec::LatestStable).await?;
-    Ok(ends
-        .into_iter()
-        .filter(|(partition, end)| stable.get(partition).is_some_and(|stable| stable < end))
-        .map(|(partition, _)| partition)
-        .collect())
 }
 
 /// Returns the topic, which has partitions; `None`: no such topic.

@@ -8,10 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::OffsetStoreError;
-use super::topic::{ISOLATION, described};
+use super::topic::described;
 use crate::io::files::{LARGEST_OFFSETS, back_up, read};
 use crate::io::kafka::cluster::{Cluster, TopicDescription};
-use crate::io::kafka::{log, seeder};
+use crate::io::kafka::log::{self, Isolation};
+use crate::io::kafka::seeder;
 use crate::plan::offset_check::OffsetCheck;
 use crate::plan::{SeedRecord, StoredOffsets};
 use crate::protocol::partitioner::partition_of;
@@ -36,6 +37,8 @@ pub struct WatchedFile {
 pub struct Seeding<'a> {
     pub cluster: &'a Cluster,
     pub topic: &'a str,
+    /// How the workers read it.
+    pub isolation: Isolation,
     pub records: &'a [SeedRecord],
     /// What the topic held when the records were decided on.
     pub stored: &'a StoredOffsets,
@@ -82,7 +85,7 @@ pub async fn write(
         return Err(gone(topic));
     }
     produced?;
-    compare(cluster, topic, &records).await?;
+    compare(cluster, topic, seeding.isolation, &records).await?;
     unchanged(seeding.file, AFTER_READ_BACK, true)?;
     Ok(Written {
         records: records.len(),
@@ -107,15 +110,16 @@ async fn existing(cluster: &Cluster, topic: &str) -> Result<TopicDescription, Of
     described(cluster, topic).await?.ok_or_else(|| gone(topic))
 }
 
-/// Compares the topic with what it must say.
+/// Compares the topic with what it must say to workers that read it like this.
 pub async fn compare(
     cluster: &Cluster,
     topic: &str,
+    isolation: Isolation,
     expected: &[SeedRecord],
 ) -> Result<(), OffsetStoreError> {
     existing(cluster, topic).await?;
     let mut check = OffsetCheck::new(expected);
-    let read = log::read_to_end(cluster, topic, ISOLATION, |partition, record| {
+    let read = log::read_to_end(cluster, topic, isolation, |partition, record| {
         if let Some(key) = &record.key {
             check.record(partition, key, record.value.as_deref());
         }

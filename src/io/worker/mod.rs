@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use crate::io::embedded;
 use crate::io::embedded::rest_server::{self, Shared};
 use crate::io::embedded::{ConfigStore, Membership, Statuses};
+use crate::io::isolation::isolations;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::group::GroupClient;
@@ -33,7 +34,7 @@ use crate::io::storage_topics::{self, FOR_WORKERS, Outcome, Refusal, remedy};
 use crate::io::{connect_rest, rest_tls};
 use crate::model::connector_config::TargetState;
 use crate::model::properties::Properties;
-use crate::model::worker_config::{StorageTopic, StorageTopics};
+use crate::model::worker_config::{StorageRole, StorageTopic, StorageTopics};
 use crate::plan::storage_topics::TopicFault;
 use crate::worker::Trouble;
 use crate::worker::assignor::Assignor;
@@ -263,9 +264,15 @@ impl Worker {
         ensure(&self.cluster, &all).await?;
         let host = TaskHost::start(&self.cluster, &self.job.worker).await?;
         let status = &topics.status.name;
-        let (statuses, followed) = Statuses::follow(&self.cluster, status).await?;
+        let isolations = isolations(&self.job.worker)?;
+        let read_as = isolations.of_storage(StorageRole::Status);
+        let (statuses, followed) = Statuses::follow(&self.cluster, status, read_as).await?;
         let status_partitions = self.cluster.topic(status).await?.partition_count();
-        let mut configs = ConfigStore::new(&self.cluster, &topics.config.name);
+        let mut configs = ConfigStore::new(
+            &self.cluster,
+            &topics.config.name,
+            isolations.of_storage(StorageRole::Config),
+        );
         configs.catch_up().await?;
         // There is one start: nobody has set it before.
         let _ = self.shares.host.set(host.clone());

@@ -3,12 +3,14 @@
 //! A worker file is a `.properties` file ([`super::properties`]). Here is what a worker makes of it.
 
 mod advertised;
+mod isolation;
 mod settings;
 mod storage_topics;
 
 use super::properties::Properties;
 
 pub use advertised::AdvertisedListener;
+pub use isolation::{Isolation, Isolations};
 pub use settings::{Default, Mode, SETTINGS, Setting, Type, setting};
 pub use storage_topics::{StorageRole, StorageTopic, StorageTopics, WorkerConfigError};
 

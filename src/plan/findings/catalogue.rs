@@ -472,6 +472,22 @@ pub const CATALOGUE: &[Pitfall] = &[
         listed: &[(Warn, "an_offset_that_is_no_object_is_a_warning")],
     },
     Pitfall {
+        id: "aborted-records",
+        what: "positions or configurations in the storage topics that workers take or do not take by `exactly.once.source.support`: their transactions were aborted",
+        listed: &[
+            (Block, "aborted-records"),
+            (
+                Warn,
+                "a_worker_that_reads_committed_offsets_is_told_of_the_others",
+            ),
+        ],
+    },
+    Pitfall {
+        id: "open-transaction",
+        what: "a transaction is open in the offset topic: which positions hold is not decided",
+        listed: &[(Block, "aborted-records")],
+    },
+    Pitfall {
         id: "both-modes",
         what: "the worker file names an offsets file and storage topics: it may be a distributed worker's already",
         listed: &[(

@@ -1,6 +1,8 @@
 //! Whose the cluster is, whether the old worker is stopped, and what the brokers allow.
 
+use super::offsets::ABORTED;
 use super::{Evidence, Findings, GROUP_IN_USE, some_of};
+use crate::model::worker_config::{Isolation, StorageRole};
 use crate::plan::{ConnectorKind, Observed, Ownership, Stopped, ownership};
 
 pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
@@ -11,6 +13,33 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     other_kafka(evidence, findings);
     permissions(evidence, findings);
     old_names(evidence, findings);
+    aborted_configurations(evidence, findings);
+}
+
+/// What an aborted transaction registered is gone when the log cleaner has been there.
+fn aborted_configurations(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+    let Some(observed) = evidence.observed else {
+        return;
+    };
+    let topic = evidence.storage.config.name.as_str();
+    let read = observed.isolations.of_storage(StorageRole::Config);
+    for name in &observed.unsettled_connectors {
+        let message = format!(
+            "topic {topic}: connector {name} is another for workers of the other isolation level (these read with {}): a transaction that wrote it was aborted or is open",
+            read.text()
+        );
+        // Also of one that seems to have moved already: it is that record which says so.
+        let is_in_plan = evidence.moving.iter().any(|m| m.name == *name);
+        if is_in_plan && read == Isolation::ReadUncommitted {
+            let remedy = format!(
+                "a fresh topic: --config-topic NAME; or --accept {ABORTED}:{name}, and register it again before the log cleaner has been there"
+            );
+            findings.block(ABORTED, name.as_str(), message, remedy);
+        } else {
+            let remedy = "give every worker of the group the same exactly.once.source.support";
+            findings.warn(ABORTED, name.as_str(), message, remedy);
+        }
+    }
 }
 
 /// `--delete-old` deletes what a rename leaves behind, not what a connector of the target cluster lives on.

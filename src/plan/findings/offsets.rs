@@ -2,9 +2,10 @@
 
 use super::{Evidence, Findings, some_of};
 use crate::model::connector_config::TargetState;
+use crate::model::worker_config::{Isolation, StorageRole};
 use crate::plan::connectors::Moving;
 use crate::plan::desired::has_no_positions;
-use crate::plan::offset_seed::{UNTIL_DECIDED, hidden};
+use crate::plan::offset_seed::{UNTIL_DECIDED, open_transaction};
 use crate::plan::positions::{Examples, OfConnector};
 use crate::plan::seed::Compared;
 use crate::plan::{
@@ -14,7 +15,7 @@ use crate::plan::{
 pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     file(evidence, findings);
     entries(evidence, findings);
-    open_transaction(evidence, findings);
+    undecided(evidence, findings);
     for (at, connector) in evidence.moving.iter().enumerate() {
         let (of, compared) = (&evidence.positions.of[at], &evidence.seeding.of[at]);
         if compared.moved {
@@ -93,11 +94,19 @@ fn file(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     );
 }
 
-/// Workers with exactly-once support wait for its end before they start, and others do not: which positions hold is not known.
-fn open_transaction(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
+/// The finding of records that a reader takes or does not take by its isolation level.
+pub(in crate::plan) const ABORTED: &str = "aborted-records";
+
+fn isolation(evidence: &Evidence<'_>) -> Isolation {
+    let isolations = evidence.observed.map(|o| o.isolations).unwrap_or_default();
+    isolations.of_storage(StorageRole::Offset)
+}
+
+/// Which positions hold is not known before it ends.
+fn undecided(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     let topic = evidence.storage.offset.name.as_str();
     let partitions = evidence.observed.map(|o| o.undecided_offsets.as_slice());
-    let open = hidden(topic, partitions.unwrap_or_default());
+    let open = open_transaction(topic, partitions.unwrap_or_default(), isolation(evidence));
     let Some(open) = open.filter(|_| evidence.to_move().any(|(_, m)| m.is_source())) else {
         return;
     };
@@ -279,6 +288,7 @@ pub(in crate::plan) struct InTopic<'a> {
 impl InTopic<'_> {
     pub(in crate::plan) fn find(&self, compared: &Compared, findings: &mut Findings<'_>) {
         self.other_positions(compared, findings);
+        self.unsettled(compared, findings);
         let name = self.connector;
         if compared.doubled.count > 0 {
             findings.block(
@@ -295,6 +305,25 @@ impl InTopic<'_> {
                 misplaced(name, &compared.misplaced),
                 self.another_topic,
             );
+        }
+    }
+
+    /// What aborted transactions wrote is gone one day, and the position before comes back.
+    fn unsettled(&self, compared: &Compared, findings: &mut Findings<'_>) {
+        if compared.unsettled.count == 0 {
+            return;
+        }
+        let name = self.connector;
+        let message = unsettled(name, compared);
+        if !compared.fleeting {
+            let remedy = "give every worker of the group the same exactly.once.source.support";
+            findings.warn(ABORTED, name, message, remedy);
+        } else if self.overwrite && self.at_rest {
+            let remedy = "--overwrite-offsets: the file's are written after them, and every worker finds those";
+            findings.warn(ABORTED, name, message, remedy);
+        } else {
+            let remedy = "--overwrite-offsets writes the file's after them, which every worker then finds; the connector must be absent or STOPPED";
+            findings.block(ABORTED, name, message, remedy);
         }
     }
 
@@ -342,6 +371,20 @@ pub(in crate::plan) fn doubled(name: &str, keys: &Examples) -> String {
         "{} keys of {name} have records in two partitions of the offset topic, and which of them a worker takes may change at every start: {}",
         keys.count,
         keys.text()
+    )
+}
+
+/// Says that keys have another offset for readers of the other isolation level.
+pub(in crate::plan) fn unsettled(name: &str, compared: &Compared) -> String {
+    let meaning = if compared.fleeting {
+        "come from transactions that were aborted or are open; workers of this file take them (isolation.level=read_uncommitted) until the log cleaner removes them, and what then holds is another"
+    } else {
+        "are others for workers without exactly-once support, which take those of aborted and open transactions too"
+    };
+    format!(
+        "{} positions of {name} in the offset topic {meaning}: {}",
+        compared.unsettled.count,
+        compared.unsettled.text()
     )
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::model::offset_file::OffsetEntry;
 use crate::model::offset_key::OffsetKey;
+use crate::model::worker_config::Isolation;
 use crate::plan::findings::Findings;
 use crate::plan::findings::offsets::{self as told, InTopic};
 use crate::plan::positions::{self, Sorted};
@@ -37,8 +38,10 @@ pub struct OffsetTopic {
     pub stored: StoredOffsets,
     /// Records without a key, which no worker uses.
     pub null_keys: u64,
-    /// Partitions with an open transaction: records behind it are not among `stored`.
+    /// Partitions with an open transaction.
     pub undecided: Vec<i32>,
+    /// How `stored` was read, which is how the workers read it.
+    pub isolation: Isolation,
 }
 
 /// The Connect cluster to seed into.
@@ -89,10 +92,12 @@ pub enum SeedError {
 }
 
 impl OffsetTopic {
-    /// Puts what a connector's own offset topic holds over what this one holds of it: there it wins (KIP-618).
-    pub fn put_over(&mut self, own: &OffsetTopic, connector: &str) {
+    /// Puts what a connector's own offset topic holds in the place of all that this one holds of it: what only the workers'
+    /// topic has is never found, see [`crate::plan::OWN_TOPIC`].
+    pub fn replace(&mut self, own: &OffsetTopic, connector: &str) {
         let of_connector =
             |key: &Bytes| OffsetKey::parse(key).is_ok_and(|key| key.connector() == connector);
+        self.stored.retain(|key, _| !of_connector(key));
         for (key, record) in &own.stored {
             if record.value.is_none() || !of_connector(key) {
                 continue;
@@ -104,6 +109,7 @@ impl OffsetTopic {
             }
             self.stored.insert(key.clone(), record);
         }
+        self.stored.sort_unstable_keys();
     }
 }
 
@@ -213,19 +219,29 @@ fn known_stopped(choices: &SeedChoices) -> Stopped {
     }
 }
 
-/// Says that the topic cannot be read to its end.
+/// Says that what holds in the topic is not decided yet.
 pub(super) fn undecided(topic: &OffsetTopic) -> Option<String> {
-    hidden(&topic.name, &topic.undecided)
+    open_transaction(&topic.name, &topic.undecided, topic.isolation)
 }
 
-/// Says that open transactions hide what is behind them.
-pub(super) fn hidden(topic: &str, undecided: &[i32]) -> Option<String> {
+/// Says what open transactions mean for those who read the topic like this.
+pub(super) fn open_transaction(
+    topic: &str,
+    undecided: &[i32],
+    isolation: Isolation,
+) -> Option<String> {
     let partitions: Vec<String> = undecided.iter().map(ToString::to_string).collect();
+    let meaning = match isolation {
+        Isolation::ReadCommitted => {
+            "positions behind it are not seen here, and workers of this file wait for its end; workers without exactly-once support take them as they are"
+        }
+        Isolation::ReadUncommitted => {
+            "workers of this file take its positions as they are, and lose them when it is aborted"
+        }
+    };
     (!partitions.is_empty()).then(|| {
-        format!(
-            "topic {topic}: a transaction is open in partition {}: positions behind it are not seen here, nor by workers with exactly-once support; other workers take them as they are",
-            partitions.join(", ")
-        )
+        let partitions = partitions.join(", ");
+        format!("topic {topic}: a transaction is open in partition {partitions}: {meaning}")
     })
 }
 
@@ -362,6 +378,10 @@ pub fn findings_of_topic(topic: &OffsetTopic) -> Vec<Finding> {
         if compared.misplaced.count > 0 {
             let message = told::misplaced(name, &compared.misplaced);
             findings.warn("P13", name.as_str(), message, ANOTHER_TOPIC);
+        }
+        if compared.unsettled.count > 0 {
+            let message = told::unsettled(name, &compared);
+            findings.warn(told::ABORTED, name.as_str(), message, "");
         }
     }
     findings.sorted()

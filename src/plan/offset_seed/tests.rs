@@ -32,6 +32,7 @@ fn target(records: &[(&str, Option<&str>)]) -> SeedTarget {
             offset: 3,
             value: value.map(|v| Bytes::copy_from_slice(v.as_bytes())),
             elsewhere: Vec::new(),
+            otherwise: None,
         };
         (key, record)
     });
@@ -42,6 +43,7 @@ fn target(records: &[(&str, Option<&str>)]) -> SeedTarget {
             stored: stored.collect(),
             null_keys: 0,
             undecided: Vec::new(),
+            isolation: Isolation::default(),
         },
         ..SeedTarget::default()
     }
@@ -318,7 +320,7 @@ fn a_file_of_another_converter_and_a_topic_that_forgets_stop_the_plan() {
 }
 
 #[test]
-fn what_a_connectors_own_topic_holds_goes_over_the_workers() {
+fn what_a_connectors_own_topic_holds_is_all_that_it_finds() {
     let mut workers = target(&[(KEY, Some("{}")), (OTHER, Some("{}"))]).topic;
     let foreign = r#"["b",{}]"#;
     let mut own = target(&[
@@ -331,11 +333,18 @@ fn what_a_connectors_own_topic_holds_goes_over_the_workers() {
     for (key, record) in &mut own.stored {
         record.partition = partitioner::partition_of(key, 7);
     }
-    workers.put_over(&own, "a");
-    let value = |key: &str| workers.stored[key.as_bytes()].value.as_deref();
+    let bystander = r#"["ab",{}]"#;
+    let held = target(&[(bystander, Some("{}"))]).topic.stored;
+    workers.stored.extend(held);
+    workers.replace(&own, "a");
+    let value = |key: &str| {
+        let held = workers.stored.get(key.as_bytes())?;
+        held.value.as_deref()
+    };
     assert_eq!(value(KEY), Some(&br#"{"p":2}"#[..]));
-    assert_eq!(value(OTHER), Some(&b"{}"[..]));
-    assert!(!workers.stored.contains_key(foreign.as_bytes()));
+    assert_eq!(value(OTHER), None, "only the workers' topic has it");
+    assert_eq!(value(bystander), Some(&b"{}"[..]));
+    assert_eq!(workers.stored.len(), 2, "nothing of {foreign}");
     assert!(findings_of_topic(&workers).is_empty());
 }
 

@@ -1,5 +1,6 @@
 //! Tests of the plan as a whole, on deployments built in a few words.
 
+mod aborted;
 pub(crate) mod builder;
 mod model_cluster;
 mod target;

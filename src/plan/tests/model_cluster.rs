@@ -39,6 +39,7 @@ fn apply(plan: &Plan, cluster: &mut Observed, files: &mut BTreeMap<PathBuf, Vec<
             offset,
             value: record.value.clone(),
             elsewhere: Vec::new(),
+            otherwise: None,
         };
         cluster.stored_offsets.insert(record.key.clone(), stored);
     }
@@ -154,6 +155,7 @@ fn worlds() -> impl Strategy<Value = World> {
                     offset: 0,
                     value: v.map(|v| Bytes::from(format!("{{\"o\":{v}}}"))),
                     elsewhere: Vec::new(),
+                    otherwise: None,
                 };
                 cluster.stored_offsets.insert(key, held);
             }

@@ -52,6 +52,7 @@ fn stored_offset(key: &'static str, value: &'static str) -> (Bytes, StoredOffset
         offset: 0,
         value: Some(Bytes::from_static(value.as_bytes())),
         elsewhere: Vec::new(),
+        otherwise: None,
     };
     (key, stored)
 }

@@ -463,6 +463,7 @@ fn overwriting_offsets_is_a_warning_while_the_connector_is_at_rest() {
         offset: 0,
         value: Some(Bytes::from_static(b"{\"position\":9}")),
         elsewhere: Vec::new(),
+        otherwise: None,
     };
     cluster.stored_offsets.insert(key, stored);
     let blocked = plan(&source(), &choices(), &cluster);

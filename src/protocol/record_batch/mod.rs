@@ -56,6 +56,21 @@ pub fn decode(
     aborted: &[AbortedTransaction],
     mut on_record: impl FnMut(Record),
 ) -> Result<Decoded, RecordBatchError> {
+    let wants_aborted = false;
+    decode_all(data, from, aborted, wants_aborted, |record, _| {
+        on_record(record);
+    })
+}
+
+/// As [`decode`], and where they are wanted, gives out the records of aborted transactions too: with `true` in the place of
+/// `false`.
+pub fn decode_all(
+    data: Bytes,
+    from: i64,
+    aborted: &[AbortedTransaction],
+    wants_aborted: bool,
+    mut on_record: impl FnMut(Record, bool),
+) -> Result<Decoded, RecordBatchError> {
     let mut filter = AbortedFilter::new(aborted);
     let mut batches = Batches::new(data);
     let mut decoded = Decoded {
@@ -67,18 +82,18 @@ pub fn decode(
     };
     for batch in batches.by_ref() {
         let batch = batch?;
-        let hidden = filter.hides(&batch)?;
+        let is_aborted = filter.hides(&batch)?;
         decoded.next_offset = decoded.next_offset.max(batch.next_offset());
         if batch.is_control {
             decoded.control_batches += 1;
-        } else if hidden {
+        } else if is_aborted && !wants_aborted {
             decoded.aborted_batches += 1;
         } else if batch.next_offset() > from {
             for record in batch.records()? {
                 let record = record?;
                 if record.offset >= from {
                     decoded.records += 1;
-                    on_record(record);
+                    on_record(record, is_aborted);
                 }
             }
         }
