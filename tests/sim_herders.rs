@@ -1,5 +1,6 @@
 //! Herders of several workers over one config topic, in virtual time: users create, change, pause, stop, restart and delete
-//! connectors while workers come, die and leave, tasks take their time to end and fail, and everybody reads the topic late.
+//! connectors while workers come, die and leave, tasks take their time to end and fail, everybody reads the topic late and some
+//! very late, and what a herder writes, or hands on to its leader, is lost, or only the answer is.
 //!
 //! The group here is an ideal one, with the real assignor; what the members make of a bad network is `sim_cluster`'s. What holds:
 //!
@@ -32,6 +33,7 @@ struct Seen {
     started: u64,
     rounds: u64,
     moved: u64,
+    unanswered: u64,
 }
 
 fn run(seed: u64, logs: bool) -> Cluster {
@@ -121,10 +123,12 @@ fn whatever_is_asked_of_a_cluster_everything_ends_up_on_one_worker_as_it_was_ask
         seen.started += cluster.started;
         seen.rounds += cluster.rounds();
         seen.moved += cluster.moved;
+        seen.unanswered += cluster.unanswered_writes;
     }
     // A simulation in which nothing happens proves nothing.
     assert!(
         seen.started > 10 * SEEDS && seen.rounds > 10 * SEEDS && seen.moved > 2 * SEEDS,
         "{seen:?}"
     );
+    assert!(seen.unanswered > SEEDS / 4, "{seen:?}");
 }

@@ -55,7 +55,7 @@ pub(super) struct Leadership {
 
 pub(super) struct Group {
     random: Random,
-    /// Up to 40 members rather than 12.
+    /// Up to 90 members rather than 12.
     is_large: bool,
     max_delay: u64,
     assignor: Assignor,
@@ -74,7 +74,7 @@ pub(super) struct Group {
 impl Group {
     pub(super) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let max_delay = *random.pick(&[0, 1, 1000, 30_000, 300_000]);
+        let max_delay = *random.pick(&[0, 1, 1000, 30_000, 300_000, 86_400_000]);
         let mut group = Self {
             is_large: random.percent(20),
             max_delay,
@@ -131,18 +131,25 @@ impl Group {
     }
 
     fn join(&mut self) {
-        if self.members.len() >= if self.is_large { 40 } else { 12 } {
+        if self.members.len() >= if self.is_large { 90 } else { 12 } {
             return;
         }
-        for _ in 0..=self.random.below(if self.is_large { 8 } else { 1 }) {
+        for _ in 0..=self.random.below(if self.is_large { 12 } else { 1 }) {
             let id = loop {
                 let id = format!("connect-127.0.0.1:8083-{:016x}", self.random.next());
-                if !self.is_large || java_order::is_alike_in_all_sizes(&id) {
+                if !self.is_large || self.is_listed_alike(&id) {
                     break id;
                 }
             };
             self.members.push((id, None));
         }
+    }
+
+    /// Java lists the id at the same place in every hash map that this group can fill.
+    fn is_listed_alike(&self, id: &str) -> bool {
+        let all = self.members.iter().chain(&self.gone);
+        let before = all.filter(|(other, _)| java_order::bucket(other) == java_order::bucket(id));
+        java_order::is_alike_in_all_sizes(id) && before.count() < java_order::LONGEST
     }
 
     fn leave(&mut self) {

@@ -9,6 +9,14 @@ pub(super) fn sort<T>(members: &mut [T], id: impl Fn(&T) -> &str) {
     members.sort_by_key(|member| spread(id(member)) as usize % buckets);
 }
 
+/// A bucket with more becomes a tree, and is listed from its root.
+pub(super) const LONGEST: usize = 7;
+
+/// The bucket of an id that is alike in all sizes.
+pub(super) fn bucket(id: &str) -> u32 {
+    spread(id) % 16
+}
+
 /// True for ids that are in the same bucket whatever the number of buckets (16 to 128).
 ///
 /// A hash map of many members and a hash set of few of them have different numbers of buckets, and so list other ids in

@@ -8,7 +8,7 @@ use connectctl::worker::herder::{
 };
 use connectctl::worker::member;
 
-use super::cluster::{Cluster, Happening};
+use super::cluster::{Cluster, Fate, Happening};
 use super::worker::{Run, Worker};
 
 impl Cluster {
@@ -124,17 +124,25 @@ impl Cluster {
 
     fn forward(&mut self, slot: usize, connector: String, configs: TaskConfigs) {
         let life = self.worker(slot).life;
-        if let Some(leader) = self.leader() {
-            let put = Request::PutTasks {
-                connector: connector.clone(),
-                configs,
-            };
-            self.request(leader, put, Some((slot, life, connector)));
-        } else {
-            let outcome = Err("the leader is gone".to_owned());
-            let forwarded = Event::Forwarded { connector, outcome };
-            self.soon(20, Happening::Event(slot, life, forwarded));
-        }
+        let put = Request::PutTasks {
+            connector: connector.clone(),
+            configs,
+        };
+        let fate = self.fate(5);
+        let failed = match self.leader() {
+            Some(leader) if fate == Fate::Done => {
+                return self.request(leader, put, Some((slot, life, connector)));
+            }
+            Some(leader) if fate == Fate::Unanswered => {
+                self.request(leader, put, None);
+                "no answer"
+            }
+            Some(_) => "no answer",
+            None => "the leader is gone",
+        };
+        let outcome = Err(failed.to_owned());
+        let forwarded = Event::Forwarded { connector, outcome };
+        self.soon(20, Happening::Event(slot, life, forwarded));
     }
 
     /// `StatusBackingStore`, with its safe writes.

@@ -34,6 +34,16 @@ pub(super) enum Happening {
     Round,
 }
 
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Done,
+    /// It does not arrive.
+    Lost,
+    /// It arrives, and whoever sent it does not hear of it.
+    Unanswered,
+}
+
 /// The owner of a connector, its life, and the connector whose tasks it handed on.
 pub(super) type TasksOf = (usize, u64, String);
 
@@ -59,6 +69,7 @@ pub(super) struct Cluster {
     pub(super) started: u64,
     /// Tasks that started on another worker than the time before.
     pub(super) moved: u64,
+    pub(super) unanswered_writes: u64,
     pub(super) last: BTreeMap<(String, i32), usize>,
     pub(super) broken: Option<String>,
     pub(super) log: Option<Vec<String>>,
@@ -82,6 +93,7 @@ impl Cluster {
             is_healing: false,
             started: 0,
             moved: 0,
+            unanswered_writes: 0,
             last: BTreeMap::new(),
             broken: None,
             log: logs.then(Vec::new),
@@ -516,11 +528,12 @@ impl Cluster {
             return;
         };
         let leads = self.members.first() == Some(&worker.name);
+        let fate = self.fate(3);
         let is_fenced =
             generation.is_some_and(|g| g != self.generation || !leads || self.needs_round);
         let outcome = if is_fenced {
             Err(WriteFailure::Fenced)
-        } else if !self.is_healing && self.random.percent(3) {
+        } else if fate == Fate::Lost {
             Err(WriteFailure::Failed("the broker is gone".to_owned()))
         } else {
             let keys: Vec<_> = records
@@ -532,16 +545,38 @@ impl Cluster {
             self.topic.extend(records);
             for other in 0..SLOTS {
                 if let Some(life) = self.slots[other].as_ref().map(|w| w.life) {
-                    self.soon(200, Happening::Reads(other, life, false));
+                    let late = if self.fate(2) == Fate::Done {
+                        200
+                    } else {
+                        8_000
+                    };
+                    self.soon(late, Happening::Reads(other, life, false));
                 }
             }
-            Ok(())
+            if fate == Fate::Unanswered {
+                self.unanswered_writes += 1;
+                Err(WriteFailure::Failed("no answer".to_owned()))
+            } else {
+                Ok(())
+            }
         };
         if is_fenced && generation == Some(self.generation) {
             // It hears of it when it is in the next generation.
             return self.soon(20, Happening::Writes(slot, life, generation, Vec::new()));
         }
         self.tell(slot, Event::Written(outcome));
+    }
+
+    /// Returns what becomes of a message; of so many percent each, that it is lost, or its answer.
+    pub(super) fn fate(&mut self, percent: u64) -> Fate {
+        let fate = self.random.below(100);
+        if self.is_healing || fate >= 2 * percent {
+            Fate::Done
+        } else if fate < percent {
+            Fate::Lost
+        } else {
+            Fate::Unanswered
+        }
     }
 
     fn ends(&mut self, slot: usize, work: Work) {
