@@ -189,9 +189,10 @@ fn fitting(present: Option<&str>, brokers: Option<usize>) -> Option<(usize, Stri
     } else {
         ("are", "s")
     };
+    // Metadata names the brokers that are up; of others nothing is known.
     (wanted > brokers).then(|| {
         let why = format!(
-            "there {are} {brokers} broker{s}: with {wanted} replicas a worker retries for a minute and dies"
+            "{brokers}, because {brokers} broker{s} {are} up: with {wanted} replicas a worker retries for a minute and dies; if one is down, start it first, for this factor stays"
         );
         (brokers, why)
     })
