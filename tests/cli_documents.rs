@@ -31,6 +31,19 @@ fn key(text: &str) -> Key {
     }
 }
 
+/// Returns the key that a path such as `checks[].next[]` leads to, among the keys that were read before it.
+fn parent<'a>(keys: &'a mut [Key], path: &str) -> Option<&'a mut Key> {
+    let (name, rest) = path.split_once("[].")?;
+    let found = keys.iter_mut().find(|key| key.name == name);
+    let fields = &mut found.expect("the row of the object comes first").fields;
+    if rest.contains("[].") {
+        return parent(fields, rest);
+    }
+    let last = rest.trim_end_matches("[]");
+    let found = fields.iter_mut().find(|key| key.name == last);
+    Some(found.expect("the object has the field"))
+}
+
 /// The keys of every table of a page, one list per table.
 fn tables(page: &str) -> Vec<Vec<Key>> {
     let text = fs::read_to_string(root().join("docs").join(page)).expect("the page");
@@ -49,10 +62,15 @@ fn tables(page: &str) -> Vec<Vec<Key>> {
             .and_then(|rest| rest.split_once("}`"))
             .map(|(fields, _)| fields.split(',').map(key).collect())
             .unwrap_or_default();
+        let table = tables.last_mut().expect("a heading");
+        if let Some(of_field) = parent(table, names.trim_matches('`')) {
+            of_field.fields = fields;
+            continue;
+        }
         let mut keys: Vec<Key> = names.split(',').map(key).collect();
         let last = keys.last_mut().expect("a row has a key");
         last.fields = fields;
-        tables.last_mut().expect("a heading").extend(keys);
+        table.extend(keys);
     }
     tables
 }
@@ -186,6 +204,14 @@ fn a_run_that_failed_half_way_says_so_in_its_report() {
             .as_str()
             .is_some_and(|why| why.contains("distributed/connectors"))
     );
+}
+
+/// The doctor's document is compared where there is a cluster: `live_doctor`.
+pub(crate) fn doctor_as_documented(document_of_doctor: &Value) {
+    let mut wrong = BTreeSet::new();
+    let keys = document("doctor");
+    compare("doctor", document_of_doctor, &keys, &mut wrong);
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// The inventory is compared where a worker runs: `live_capture`.

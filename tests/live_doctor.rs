@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::cli_documents::doctor_as_documented;
 use crate::live_kafka::connect;
 use crate::support::connect::{Distributed, Worker};
 use crate::support::proxy::{Hold, Proxy};
@@ -100,6 +101,7 @@ fn a_healthy_cluster_is_called_healthy_and_no_worker_notices_that_it_was_asked()
         ])
         .success();
     let found = world.run(&json).success().json();
+    doctor_as_documented(&found);
     assert_eq!(found["healthy"], true);
     assert_eq!(found["group"], "doctor-plain");
     assert_eq!(found["principal"], "User:ANONYMOUS");
@@ -152,6 +154,9 @@ fn a_healthy_cluster_is_called_healthy_and_no_worker_notices_that_it_was_asked()
         let topic = format!("_doctor-plain.{role}");
         assert_eq!(records(&topic), [tombstone.clone(), tombstone]);
     }
+    let listing = ["offsets", "show", "-o", "json", "--worker-config"];
+    let listing = [&listing[..], &["distributed.properties"]].concat();
+    assert_eq!(world.run(&listing).success().json(), json!([]));
     let unwritten = world.run([&doctor[..], &["--no-write"]].concat()).success();
     assert!(
         unwritten
@@ -271,6 +276,14 @@ fn what_no_worker_can_live_with_is_told_with_what_to_do() {
     file("closed.properties", &|text| {
         text.replace(&bootstrap, &closed)
     });
+    let json = [&doctor("closed.properties")[..], &["-o", "json"]].concat();
+    let told = world.run(json).code(4).json();
+    doctor_as_documented(&told);
+    let next = &check(&told, "cluster")["next"];
+    assert!(
+        next.as_array().is_some_and(|next| !next.is_empty()),
+        "{told}"
+    );
     let ran = world.run(doctor("closed.properties")).code(4);
     assert!(
         ran.stdout

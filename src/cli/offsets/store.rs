@@ -14,6 +14,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::output::Ui;
 use crate::cli::rest::RestFlags;
 use crate::cli::table::printable;
+use crate::io::doctor::PROBE;
 use crate::io::isolation::isolations;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::observe;
@@ -55,14 +56,18 @@ impl Loaded {
     }
 
     /// Takes the records of an offset topic: of a key in several partitions one for each, or the one that holds.
+    ///
+    /// The tombstones of `doctor`'s probes are of nothing that ever was, and are left out.
     pub(super) fn of_topic(topic: &OffsetTopic, every_partition: bool) -> Self {
+        let mut rows = if every_partition {
+            OffsetRow::of_every_partition(&topic.stored)
+        } else {
+            OffsetRow::of_topic(&topic.stored)
+        };
+        rows.retain(|row| row.value.is_some() || row.connector.as_deref() != Some(PROBE));
         Self {
             place: format!("topic {}", topic.name),
-            rows: if every_partition {
-                OffsetRow::of_every_partition(&topic.stored)
-            } else {
-                OffsetRow::of_topic(&topic.stored)
-            },
+            rows,
             findings: offset_seed::findings_of_topic(topic),
             notes: Vec::new(),
         }
