@@ -101,7 +101,7 @@ impl Met {
 }
 
 fn key(connector: &str) -> String {
-    format!(r#"["{connector}",{{"f":"x"}}]"#)
+    format!(r#"[{},{{"f":"x"}}]"#, json!(connector))
 }
 
 /// Connector, offset and topic partition of every row.
@@ -525,6 +525,66 @@ fn a_position_of_an_aborted_transaction_is_read_as_the_workers_read_it_and_never
     }
     let again = met.seed("o.offsets", &["--yes"]).success();
     assert!(!again.stderr.contains("aborted"), "{again:#?}");
+}
+
+#[test]
+fn a_connector_takes_no_position_of_another_with_a_similar_name() {
+    require_kafka!();
+    let met = Met::new("offsets-similar");
+    live_topics::make(&met.topic, 5, "compact");
+    let names = ["a", "ab", "a\"", " a", "A"];
+    let all: Vec<(&str, u32)> = names.into_iter().zip(1..).collect();
+    met.file("o.offsets", &all);
+    let as_rows = |of: &[(&str, u32)]| -> Vec<(Value, Value)> {
+        let mut rows: Vec<_> = of.iter().map(|(name, n)| (json!(name), json!(n))).collect();
+        rows.sort_by_key(|(name, _)| name.to_string());
+        rows
+    };
+    let sorted = |ran: &Ran| {
+        let mut rows = rows(ran);
+        rows.sort_by_key(|(name, _)| name.to_string());
+        rows
+    };
+    for (done, one) in (1..).zip(&all) {
+        let (name, position) = *one;
+        let in_file = [
+            "offsets",
+            "show",
+            "o.offsets",
+            "-o",
+            "json",
+            "--connector",
+            name,
+        ];
+        assert_eq!(rows(&met.world.run(in_file).success()), as_rows(&[*one]));
+        _ = met
+            .seed("o.offsets", &["--connector", name, "--yes"])
+            .success();
+        let shown = met.run(&["show", "-o", "json"]).success();
+        assert_eq!(sorted(&shown), as_rows(&all[..done]), "after {name:?}");
+        let one_shown = ["show", "-o", "json", "--connector", name];
+        assert_eq!(rows(&met.run(&one_shown).success()), as_rows(&[*one]));
+        let one_found = ["where", name, "-o", "json"];
+        let found = met.run(&one_found).success().json();
+        assert_eq!(found["positions"].as_array().map(Vec::len), Some(1));
+        assert_eq!(found["positions"][0]["offset"]["position"], position);
+    }
+    // With all of them in the topic.
+    for one in &all {
+        let to = format!("{}.offsets", one.1);
+        _ = met
+            .run(&["export", "--connector", one.0, "--to", &to])
+            .success();
+        let exported = met.world.run(["offsets", "show", &to, "-o", "json"]);
+        assert_eq!(rows(&exported.success()), as_rows(&[*one]));
+    }
+    let expected: Vec<String> = all
+        .iter()
+        .map(|(_, n)| format!(r#"{{"position":{n}}}"#))
+        .collect();
+    assert_eq!(met.found_by_a_worker(&names), expected);
+    let missing = met.run(&["show", "--connector", "a "]).code(1);
+    says(&missing, "has no position of connector a ");
 }
 
 #[test]
