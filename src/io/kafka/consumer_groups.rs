@@ -1,62 +1,34 @@
 //! Groups of the new rebalance protocol (KIP-848), which DescribeGroups does not know.
 
-use std::collections::BTreeMap;
-
 use kafka_protocol::messages::ConsumerGroupDescribeRequest;
 use kafka_protocol::messages::consumer_group_describe_response::{DescribedGroup, Member};
 use tokio::time::Instant;
 
 use crate::io::kafka::acl::Resource;
-use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::connection::Connection;
 use crate::io::kafka::error::{BrokerError, KafkaError};
-use crate::io::kafka::groups::{AT_ONCE, GroupDescription, GroupMember, group_id};
-use crate::io::kafka::retry::Items;
+use crate::io::kafka::groups::{Described, GroupDescription, GroupMember, group_id};
 use crate::protocol::errors;
 
-impl Cluster {
-    /// Describes groups of the new protocol; any other group, and any group on a broker without it, is in state `Dead`.
-    pub(super) async fn describe_consumer_groups(
-        &self,
-        ids: &[String],
-    ) -> Result<BTreeMap<String, Result<GroupDescription, BrokerError>>, KafkaError> {
-        let mut items = Items::of(ids);
-        let mut retry = self.retry();
-        loop {
-            let round = self
-                .describe_consumers_round(&mut items, retry.deadline())
-                .await;
-            if !items.again(round, &mut retry).await? {
-                return Ok(items.finish());
-            }
-        }
+/// Describes groups of the new protocol; any other group, and any group on a broker without it, is in state `Dead`.
+pub(super) async fn describe(
+    connection: &Connection,
+    groups: &[String],
+    deadline: Instant,
+) -> Result<Described, KafkaError> {
+    if !speaks_the_protocol(connection) {
+        let dead = groups
+            .iter()
+            .map(|id| (id.clone(), Ok(GroupDescription::dead())));
+        return Ok(dead.collect());
     }
-
-    async fn describe_consumers_round(
-        &self,
-        items: &mut Items<GroupDescription>,
-        deadline: Instant,
-    ) -> Result<(), KafkaError> {
-        for (coordinator, groups) in self.coordinators(items, deadline).await? {
-            let connection = coordinator.connect(self, deadline).await?;
-            if !speaks_the_protocol(&connection) {
-                for id in groups {
-                    items.settle(&id, Ok(GroupDescription::dead()));
-                }
-                continue;
-            }
-            for groups in groups.chunks(AT_ONCE) {
-                let request = ConsumerGroupDescribeRequest::default()
-                    .with_group_ids(groups.iter().cloned().map(group_id).collect());
-                let response = connection.call(&request, i16::MAX, deadline).await?;
-                for group in response.groups {
-                    let id = group.group_id.to_string();
-                    items.settle(&id, described(&group));
-                }
-            }
-        }
-        Ok(())
-    }
+    let request = ConsumerGroupDescribeRequest::default()
+        .with_group_ids(groups.iter().cloned().map(group_id).collect());
+    let response = connection.call(&request, i16::MAX, deadline).await?;
+    let groups = response.groups.iter();
+    Ok(groups
+        .map(|group| (group.group_id.to_string(), described(group)))
+        .collect())
 }
 
 fn speaks_the_protocol(connection: &Connection) -> bool {

@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 use crate::io::kafka::acl::Resource;
 use crate::io::kafka::cluster::{Cluster, topic_name};
+use crate::io::kafka::connection::Connection;
+use crate::io::kafka::consumer_groups;
 use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::io::kafka::retry::Items;
 use crate::protocol::errors;
@@ -100,7 +102,33 @@ pub type Positions = BTreeMap<TopicPartition, i64>;
 const MANY_GROUPS: i16 = 8;
 
 /// Groups that one request asks for: neither it nor its answer grows with the deployment.
-pub(super) const AT_ONCE: usize = 500;
+const AT_ONCE: usize = 500;
+
+/// The rebalance protocols whose groups are described by requests of their own.
+#[derive(Debug, Clone, Copy)]
+enum Protocol {
+    Classic,
+    /// KIP-848.
+    Consumer,
+}
+
+/// Groups as a coordinator described them, by id.
+pub(super) type Described = Vec<(String, Result<GroupDescription, BrokerError>)>;
+
+/// Describes groups of the classic protocol; any other group is in state `Dead`.
+async fn describe(
+    connection: &Connection,
+    groups: &[String],
+    deadline: Instant,
+) -> Result<Described, KafkaError> {
+    let request = DescribeGroupsRequest::default()
+        .with_groups(groups.iter().cloned().map(group_id).collect());
+    let response = connection.call(&request, i16::MAX, deadline).await?;
+    let described = response.groups.into_iter();
+    Ok(described
+        .map(|group| (group.group_id.to_string(), described_group(group)))
+        .collect())
+}
 
 impl Cluster {
     /// Lists the groups of all brokers.
@@ -164,25 +192,30 @@ impl Cluster {
         &self,
         ids: &[String],
     ) -> Result<BTreeMap<String, Result<GroupDescription, BrokerError>>, KafkaError> {
-        let mut described = self.describe_classic_groups(ids).await?;
+        let mut described = self.describe_groups_of(Protocol::Classic, ids).await?;
         let unknown = described
             .iter()
             .filter(|(_, group)| group.as_ref().is_ok_and(|group| group.state == DEAD));
         let unknown: Vec<String> = unknown.map(|(id, _)| id.clone()).collect();
         if !unknown.is_empty() {
-            described.extend(self.describe_consumer_groups(&unknown).await?);
+            described.extend(
+                self.describe_groups_of(Protocol::Consumer, &unknown)
+                    .await?,
+            );
         }
         Ok(described)
     }
 
-    async fn describe_classic_groups(
+    async fn describe_groups_of(
         &self,
+        protocol: Protocol,
         ids: &[String],
     ) -> Result<BTreeMap<String, Result<GroupDescription, BrokerError>>, KafkaError> {
         let mut items = Items::of(ids);
         let mut retry = self.retry();
         loop {
-            let round = self.describe_round(&mut items, retry.deadline()).await;
+            let deadline = retry.deadline();
+            let round = self.describe_round(protocol, &mut items, deadline).await;
             if !items.again(round, &mut retry).await? {
                 return Ok(items.finish());
             }
@@ -191,18 +224,21 @@ impl Cluster {
 
     async fn describe_round(
         &self,
+        protocol: Protocol,
         items: &mut Items<GroupDescription>,
         deadline: Instant,
     ) -> Result<(), KafkaError> {
         for (coordinator, groups) in self.coordinators(items, deadline).await? {
             let connection = coordinator.connect(self, deadline).await?;
             for groups in groups.chunks(AT_ONCE) {
-                let request = DescribeGroupsRequest::default()
-                    .with_groups(groups.iter().cloned().map(group_id).collect());
-                let response = connection.call(&request, i16::MAX, deadline).await?;
-                for group in response.groups {
-                    let id = group.group_id.to_string();
-                    items.settle(&id, described_group(group));
+                let described = match protocol {
+                    Protocol::Classic => describe(&connection, groups, deadline).await?,
+                    Protocol::Consumer => {
+                        consumer_groups::describe(&connection, groups, deadline).await?
+                    }
+                };
+                for (id, outcome) in described {
+                    items.settle(&id, outcome);
                 }
             }
         }
