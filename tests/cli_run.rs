@@ -97,12 +97,14 @@ fn connector_files_are_checked_before_anything_is_registered() {
 }
 
 #[test]
-fn a_port_that_is_taken_and_a_kafka_that_is_not_there_are_named() {
+fn a_port_that_is_taken_and_a_kafka_that_nobody_knows_are_named() {
     let world = World::new();
-    world.file("worker.properties", WORKER);
+    let nowhere = "bootstrap.servers=no-such-host.invalid:9092\n";
+    world.file("worker.properties", format!("{WORKER}{nowhere}"));
     let ran = world.run(["run", "worker.properties"]).code(1);
     assert!(
-        ran.stderr.contains("127.0.0.1:1 refused the connection"),
+        ran.stderr
+            .contains("the host of no-such-host.invalid:9092 is unknown"),
         "{}",
         ran.stderr
     );

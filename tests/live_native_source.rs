@@ -9,7 +9,7 @@ use std::time::Duration;
 use connectctl::io::native::TaskState;
 
 use crate::support::kafka::{Kafka, KafkaOptions};
-use crate::support::tasks::{TaskWorker, config, file_source};
+use crate::support::tasks::{TaskWorker, config, file_sink, file_source};
 use crate::support::world::World;
 use crate::support::{java, kafka, require_kafka, wait};
 
@@ -197,9 +197,26 @@ fn a_broker_that_restarts_loses_and_doubles_nothing() {
     expect_position(&worker, "restart", &file, 20_000 * 12);
     kafka.kill();
     write(20_000);
+    // Tasks that start now have nobody to ask about their topics, and time for several questions.
+    let mut creates = file_source(&file, "native-restart-new");
+    creates.extend(config(&[
+        ("topic.creation.default.partitions", "1"),
+        ("topic.creation.default.replication.factor", "1"),
+        ("admin.override.request.timeout.ms", "300"),
+    ]));
+    let late_source = worker.spawn("restart-new", &creates);
+    let mut dead_letters = file_sink("native-restart-new", &world.path("out.txt"));
+    dead_letters.extend(config(&[
+        ("errors.deadletterqueue.topic.name", "native-restart-dead"),
+        ("errors.deadletterqueue.topic.replication.factor", "1"),
+        ("admin.override.request.timeout.ms", "300"),
+    ]));
+    let late_sink = worker.spawn("restart-sink", &dead_letters);
     kafka.restart();
     expect_position(&worker, "restart", &file, 40_000 * 12);
     assert_eq!(task.said(), None);
+    worker.stop(late_source.running());
+    worker.stop(late_sink.running());
     worker.stop(task);
     let values = values(&bootstrap, "native-restart");
     let mut all: Vec<String> = values.into_values().flatten().collect();

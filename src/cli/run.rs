@@ -91,7 +91,11 @@ async fn work(ui: &Ui, file: &PropertiesFile, job: Job, format: LogFormat) -> Re
         worker = Worker::start(job) => worker.map_err(failed)?,
         () = &mut stop => return Ok(()),
     };
-    start.say(ui, &worker, format);
+    let cluster_id = tokio::select! {
+        cluster_id = worker.connect() => cluster_id.map_err(failed)?,
+        () = &mut stop => return Ok(()),
+    };
+    start.say(ui, &worker, cluster_id.as_deref(), format);
     worker.run(stop).await.map_err(failed)
 }
 
@@ -115,11 +119,11 @@ impl Start {
         }
     }
 
-    fn say(&self, ui: &Ui, worker: &Worker, format: LogFormat) {
+    fn say(&self, ui: &Ui, worker: &Worker, cluster_id: Option<&str>, format: LogFormat) {
         let version = env!("CARGO_PKG_VERSION");
         let names: Vec<&str> = connectors::ALL.iter().map(|c| c.java_class()).collect();
         let (names, topics) = (names.join(" "), self.topics.join(" "));
-        let cluster = worker.cluster_id().unwrap_or("without an id");
+        let cluster = cluster_id.unwrap_or("without an id");
         let (group, url) = (worker.group(), worker.url());
         let Self {
             file,

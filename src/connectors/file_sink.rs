@@ -3,8 +3,9 @@
 //! The Java task swallows what goes wrong while it writes and commits the offsets all the same; here that fails the task.
 
 use std::fs::File;
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
@@ -18,6 +19,8 @@ const BUFFER: usize = 256 << 10;
 pub struct FileStreamSink {
     target: Target,
     buffer: Vec<u8>,
+    /// Something has been written since the file was opened.
+    has_begun: bool,
 }
 
 #[derive(Debug)]
@@ -61,6 +64,7 @@ impl FileStreamSink {
         Ok(Self {
             target,
             buffer: Vec::new(),
+            has_begun: false,
         })
     }
 
@@ -76,6 +80,16 @@ impl FileStreamSink {
 
     /// Hands over what was put: whole lines, so that tasks that share a file do not tear each other's.
     pub fn end_of_batch(&mut self) -> Result<(), SinkError> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        if let Target::File(path, _) = &self.target
+            && !self.has_begun
+            && is_torn(path)
+        {
+            self.buffer.insert(0, b'\n');
+        }
+        self.has_begun = true;
         let written = match &mut self.target {
             Target::Stdout => {
                 let mut stdout = std::io::stdout().lock();
@@ -106,6 +120,30 @@ impl FileStreamSink {
             _ => Ok(()),
         }
     }
+}
+
+/// True when the file ends within a line: its last writer was killed, and will have to write that line again.
+///
+/// The first new line would be lost in it. The Java task appends to it all the same.
+fn is_torn(path: &Path) -> bool {
+    // A neighbour may be in the middle of a long write.
+    ends_within_a_line(path) && {
+        std::thread::sleep(Duration::from_millis(20));
+        ends_within_a_line(path)
+    }
+}
+
+fn ends_within_a_line(path: &Path) -> bool {
+    let last = |file: &mut File| {
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        Ok::<u8, std::io::Error>(last[0])
+    };
+    // What is no file, or may not be read, is taken as it is.
+    let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() > 0);
+    let last = is_file.then(|| File::open(path).and_then(|mut file| last(&mut file)));
+    matches!(last, Some(Ok(byte)) if byte != b'\n')
 }
 
 #[cfg(unix)]
@@ -141,6 +179,22 @@ mod tests {
         second.put(b"b").unwrap();
         second.flush().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "before\na\n\nb\n");
+    }
+
+    #[test]
+    fn a_line_that_was_torn_does_not_take_the_next_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.txt");
+        std::fs::write(&path, "whole\nto").unwrap();
+        let mut sink = FileStreamSink::open(&config(&path)).unwrap();
+        sink.flush().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole\nto");
+        sink.put(b"torn").unwrap();
+        sink.flush().unwrap();
+        sink.put(b"next").unwrap();
+        sink.flush().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "whole\nto\ntorn\nnext\n");
     }
 
     #[test]

@@ -56,6 +56,25 @@ impl Cluster {
         Ok(outcomes)
     }
 
+    /// Creates one topic unless it is there.
+    pub(in crate::io) async fn create_if_missing(
+        &self,
+        topic: &NewTopic,
+    ) -> Result<(), KafkaError> {
+        let found = self.topics(Some(std::slice::from_ref(&topic.name))).await?;
+        let is_there = |found: &TopicDescription| found.error.is_none();
+        if found.get(&topic.name).is_some_and(is_there) {
+            return Ok(());
+        }
+        let created = self
+            .create_topics(std::slice::from_ref(topic), false)
+            .await?;
+        match created.into_values().next() {
+            Some(Err(error)) if !error.is(errors::TOPIC_ALREADY_EXISTS) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     async fn create_round(
         &self,
         topics: &[&NewTopic],

@@ -101,11 +101,15 @@ impl TopicDescription {
 impl Cluster {
     /// Connects to the first bootstrap server that answers and logs in; later operations may take `settings.timeout` each.
     pub async fn connect(settings: ClientSettings) -> Result<Self, KafkaError> {
-        let retry = Retry::within(settings.timeout);
         let cluster = Self::unconnected(settings);
-        let nothing = Some(Vec::new());
-        cluster.metadata(nothing, retry.deadline()).await?;
+        cluster.reach().await?;
         Ok(cluster)
+    }
+
+    /// Asks once whether anybody answers.
+    pub(in crate::io) async fn reach(&self) -> Result<(), KafkaError> {
+        let deadline = self.retry().deadline();
+        self.metadata(Some(Vec::new()), deadline).await.map(drop)
     }
 
     /// Connects when it is first asked something.

@@ -280,7 +280,18 @@ impl KafkaError {
             | Self::Closed { .. } => true,
             Self::Broker(error) => error.is_transient(),
             Self::Advertised { source, .. } => source.is_retriable(),
+            Self::Bootstrap { attempts } => attempts.iter().any(Self::is_retriable),
             _ => false,
+        }
+    }
+
+    /// True for what passes by itself, however long it takes: a broker that is away, with its name or without.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::UnknownHost { .. } | Self::Stalled { .. } => true,
+            Self::Advertised { source, .. } | Self::GaveUp { source, .. } => source.is_passing(),
+            Self::Bootstrap { attempts } => attempts.iter().any(Self::is_passing),
+            error => error.is_retriable(),
         }
     }
 
@@ -484,6 +495,34 @@ mod tests {
             error.to_string(),
             "none of the bootstrap servers could be used: the host of nowhere:1 is unknown: not found; localhost:2 refused the connection"
         );
+    }
+
+    #[test]
+    fn brokers_that_are_away_come_back_and_a_refused_login_does_not() {
+        let away = || KafkaError::Refused {
+            address: "a:1".into(),
+        };
+        let nameless = || KafkaError::UnknownHost {
+            address: "a:1".into(),
+            reason: "not found".into(),
+        };
+        let all_away = KafkaError::Bootstrap {
+            attempts: vec![nameless(), away()],
+        };
+        assert!(all_away.is_retriable() && all_away.is_passing());
+        assert!(!nameless().is_retriable() && nameless().is_passing());
+        let given_up = |source| KafkaError::GaveUp {
+            attempts: 3,
+            after: Duration::from_secs(1),
+            source: Box::new(source),
+        };
+        assert!(!given_up(away()).is_retriable() && given_up(away()).is_passing());
+        let refused = KafkaError::Authentication {
+            address: "a:1".into(),
+            mechanism: "PLAIN".into(),
+            message: "no".into(),
+        };
+        assert!(!given_up(refused).is_passing());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The clients of a task: what its producer, consumer and admin client are configured with, as `Worker` puts it together.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 
 use super::settings::WorkerSettings;
@@ -84,7 +86,19 @@ pub(super) fn cluster(
     properties: &Properties,
     settings: &WorkerSettings,
 ) -> Result<Cluster, SettingsError> {
-    let settings = ClientSettings::from_properties(properties, settings.client_timeout)?;
+    let timeout = match properties.get("request.timeout.ms") {
+        None => settings.client_timeout,
+        Some(value) => {
+            let millis = value.trim().parse().map_err(|_| SettingsError::Invalid {
+                key: "request.timeout.ms".to_owned(),
+                value: value.clone(),
+                reason: "is not a number of milliseconds".to_owned(),
+                hint: None,
+            })?;
+            Duration::from_millis(millis)
+        }
+    };
+    let settings = ClientSettings::from_properties(properties, timeout)?;
     Ok(Cluster::unconnected(settings))
 }
 

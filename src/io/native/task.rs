@@ -17,6 +17,9 @@ use crate::io::kafka::producer::ProduceError;
 use crate::io::kafka::settings::SettingsError;
 use crate::io::providers::ProviderError;
 
+/// Pause before Kafka is asked again.
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
+
 /// What a task is asked to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
@@ -114,6 +117,42 @@ impl Context {
         };
         // Nobody listens any more when the worker ends.
         let _ = self.events.send(report);
+    }
+}
+
+/// Asks Kafka for what the task can not go on without until there is an answer; `None`: the task was told to stop meanwhile.
+///
+/// A broker that is away for hours comes back, and a task that has FAILED would not.
+pub(super) async fn patiently<T, F>(
+    context: &Context,
+    mut ask: impl FnMut() -> F,
+) -> Result<Option<T>, KafkaError>
+where
+    F: Future<Output = Result<T, KafkaError>>,
+{
+    let mut wanted = context.wanted.clone();
+    loop {
+        let error = tokio::select! {
+            () = told_to_stop(&mut wanted) => return Ok(None),
+            answer = ask() => match answer {
+                Err(error) if error.is_passing() => error,
+                answer => return answer.map(Some),
+            },
+        };
+        let connector = &context.spec.connector;
+        tracing::warn!(connector, task = context.spec.task, %error, "the task waits for Kafka");
+        tokio::select! {
+            () = told_to_stop(&mut wanted) => return Ok(None),
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+async fn told_to_stop(wanted: &mut watch::Receiver<Wanted>) {
+    while *wanted.borrow_and_update() != Wanted::Stopped {
+        if wanted.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::io::embedded::rest_server::{self, Shared};
 use crate::io::embedded::{ConfigStore, Membership, Statuses};
 use crate::io::isolation::isolations;
 use crate::io::kafka::cluster::Cluster;
-use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::error::{KafkaError, KafkaErrorKind};
 use crate::io::kafka::group::GroupClient;
 use crate::io::kafka::settings::{ClientSettings, SettingsError};
 use crate::io::kafka::writer::Writer;
@@ -51,6 +51,9 @@ use status_writer::StatusWriter;
 
 /// Requests that may wait for the herder.
 const WAITING_REQUESTS: usize = 64;
+
+/// Pause before Kafka is asked again at the start.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What a worker is started with.
 #[derive(Debug, Clone)]
@@ -105,6 +108,15 @@ pub enum WorkerError {
 }
 
 impl WorkerError {
+    /// True when brokers are where they should be and do not answer; a name that nobody knows is a mistake at the start.
+    fn is_of_absent_kafka(&self) -> bool {
+        let error = match self {
+            Self::Kafka(error) | Self::Host(HostError::Kafka(error)) => error,
+            _ => return false,
+        };
+        error.is_passing() && error.kind() != KafkaErrorKind::UnknownHost
+    }
+
     /// Returns what to do next, as a sentence.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -128,7 +140,6 @@ pub struct Worker {
     job: Job,
     settings: Settings,
     cluster: Cluster,
-    cluster_id: Option<String>,
     shares: Arc<Shares>,
     asks: mpsc::Receiver<rest::Ask>,
     /// Ends with the worker.
@@ -139,7 +150,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Checks what can be checked without writing, connects, and listens.
+    /// Checks what can be checked without Kafka, and listens.
     ///
     /// # Errors
     /// The worker would not run with this file or these connectors.
@@ -166,10 +177,8 @@ impl Worker {
             .client_id
             .clone()
             .unwrap_or_else(|| format!("connect-{worker_id}"));
-        let cluster = Cluster::connect(client).await?;
-        let cluster_id = cluster.describe().await?.cluster_id;
+        let cluster = Cluster::unconnected(client);
         let shown = Shared::default();
-        rest_server::update(&shown, |shown| shown.cluster_id.clone_from(&cluster_id));
         let (asks, asked) = mpsc::channel(WAITING_REQUESTS);
         let http = http(&job.worker)?;
         let shares = Arc::new(Shares {
@@ -186,7 +195,6 @@ impl Worker {
             job,
             settings,
             cluster,
-            cluster_id,
             shares,
             asks: asked,
             id: worker_id,
@@ -203,8 +211,21 @@ impl Worker {
         &self.settings.group
     }
 
-    pub fn cluster_id(&self) -> Option<&str> {
-        self.cluster_id.as_deref()
+    /// Waits until Kafka answers, however long that takes; returns the id of the cluster.
+    ///
+    /// # Errors
+    /// What no patience cures: an unknown host, a refused login.
+    pub async fn connect(&self) -> Result<Option<String>, WorkerError> {
+        if let Err(error) = self.cluster.reach().await {
+            // Said at once: what follows is patient before it says anything.
+            tracing::warn!(%error, "Kafka does not answer yet");
+        }
+        let described = self.when_kafka_answers(async || Ok(self.cluster.describe().await?));
+        let cluster_id = described.await?.cluster_id;
+        rest_server::update(&self.shares.shown, |shown| {
+            shown.cluster_id.clone_from(&cluster_id);
+        });
+        Ok(cluster_id)
     }
 
     /// Runs until `stop` resolves, and then ends in the order of a JVM worker: tasks, statuses, the group.
@@ -222,7 +243,7 @@ impl Worker {
         )?;
         let session = Duration::from_millis(member.session_timeout);
         let stores = tokio::select! {
-            stores = self.read_topics() => stores?,
+            stores = self.when_kafka_answers(async || self.read_topics().await) => stores?,
             () = &mut stop => return Ok(()),
         };
         let client = GroupClient::new(&self.cluster, &self.settings.group);
@@ -256,6 +277,22 @@ impl Worker {
         let ended = engine.run(stop).await;
         drop(self.serving);
         ended
+    }
+
+    /// Asks again while Kafka is away: a worker that starts before its brokers does so when they are there.
+    async fn when_kafka_answers<T>(
+        &self,
+        ask: impl AsyncFn() -> Result<T, WorkerError>,
+    ) -> Result<T, WorkerError> {
+        loop {
+            match ask().await {
+                Err(error) if error.is_of_absent_kafka() => {
+                    tracing::warn!(%error, "the worker waits for Kafka");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     async fn read_topics(&self) -> Result<Stores, WorkerError> {

@@ -91,14 +91,20 @@ impl Membership {
 
     /// Joins again and again; returns what will not pass.
     async fn stay(&mut self) -> KafkaError {
+        let mut pause = self.settings.retry_backoff;
         loop {
-            match self.round().await {
+            let round = self.round().await;
+            if !matches!(round, Err(Trouble::Passing(_))) {
+                pause = self.settings.retry_backoff;
+            }
+            match round {
                 Ok(Some(Again::Rebalance)) => self.give_back().await,
                 Ok(Some(Again::Lost)) => self.lose().await,
                 Ok(None) | Err(Trouble::Again) => {}
                 Err(Trouble::Passing(error)) => {
                     tracing::warn!(%error, group = self.client.group(), "joining the group is tried again");
-                    sleep(self.settings.retry_backoff).await;
+                    sleep(pause).await;
+                    pause = (pause * 2).min(self.settings.retry_backoff_max);
                 }
                 Err(Trouble::Fatal(error)) => return error,
             }

@@ -21,6 +21,8 @@ pub struct ConsumerSettings {
     pub max_poll_interval: Duration,
     pub metadata_max_age: Duration,
     pub retry_backoff: Duration,
+    /// What the pause grows to while a broker is away.
+    pub retry_backoff_max: Duration,
 }
 
 /// Which topics are read.
@@ -114,6 +116,7 @@ impl ConsumerSettings {
             max_poll_interval: millis("max.poll.interval.ms", 300_000)?,
             metadata_max_age: millis("metadata.max.age.ms", 300_000)?,
             retry_backoff: millis("retry.backoff.ms", 100)?,
+            retry_backoff_max: millis("retry.backoff.max.ms", 1_000)?,
         })
     }
 }

@@ -17,6 +17,7 @@ use crate::io::kafka::acl::{Caller, Resource};
 use crate::io::kafka::cluster::{Cluster, Missing, topic_name};
 use crate::io::kafka::connection::{Connection, Sent};
 use crate::io::kafka::error::{BrokerError, KafkaError};
+use crate::io::kafka::offsets::is_news;
 use crate::protocol::errors;
 
 /// The last version in which a topic is named by its name, not by its id.
@@ -68,7 +69,7 @@ impl Outcomes {
 
 /// True when another attempt may succeed.
 pub(super) fn is_passing(error: &KafkaError) -> bool {
-    error.is_retriable() || error.broker().is_some_and(|answer| answer.code.retriable)
+    error.is_passing() || is_news(error)
 }
 
 pub(super) async fn metadata(cluster: Cluster, topics: Vec<String>, deadline: Instant) -> Event {

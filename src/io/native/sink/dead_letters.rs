@@ -12,11 +12,8 @@ use super::super::settings::WorkerSettings;
 use super::super::task::TaskError;
 use super::put::Failure;
 use crate::io::kafka::admin_topics::NewTopic;
-use crate::io::kafka::cluster::Cluster;
-use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::producer::{Delivery, ProduceError, Producer, ProducerSettings, TopicHandle};
 use crate::model::properties::Properties;
-use crate::protocol::errors;
 use crate::protocol::record_batch::{NewHeader, NewRecord, Record};
 
 const PREFIX: &str = "errors.deadletterqueue.";
@@ -48,15 +45,13 @@ impl DeadLetters {
         (!topic.is_empty()).then(|| topic.to_owned())
     }
 
-    /// Creates the topic where it is missing.
-    pub(super) async fn start(
+    /// Does not connect yet; the topic must be made where it is missing.
+    pub(super) fn new(
         topic: String,
         config: &IndexMap<String, String>,
-        admin: &Cluster,
         producer: &Properties,
         settings: &WorkerSettings,
     ) -> Result<Self, TaskError> {
-        create_if_missing(admin, &topic, config).await?;
         let cluster = clients::cluster(producer, settings)?;
         let mut producer = Producer::new(&cluster, ProducerSettings::from_properties(producer)?);
         let with_context = config
@@ -69,6 +64,10 @@ impl DeadLetters {
             with_context,
             waiting: Vec::new(),
         })
+    }
+
+    pub(super) fn topic(&self) -> &str {
+        &self.name
     }
 
     /// True when letters say why they are there.
@@ -154,35 +153,22 @@ pub(super) async fn next(letters: &mut Option<DeadLetters>) {
     }
 }
 
-async fn create_if_missing(
-    admin: &Cluster,
+/// Returns the topic as it is made where it is missing.
+pub(super) fn new_topic(
     topic: &str,
     config: &IndexMap<String, String>,
-) -> Result<(), TaskError> {
-    let found = admin.topics(Some(&[topic.to_owned()])).await?;
-    if found.get(topic).is_some_and(|topic| topic.error.is_none()) {
-        return Ok(());
-    }
+) -> Result<NewTopic, TaskError> {
     let key = format!("{PREFIX}topic.replication.factor");
     let factor = config.get(&key).map_or("3", |value| value.trim());
     let replication_factor = factor
         .parse()
         .map_err(|_| TaskError::TopicCreation { key })?;
-    let new = NewTopic {
+    Ok(NewTopic {
         name: topic.to_owned(),
         partitions: 1,
         replication_factor,
         configs: BTreeMap::new(),
-    };
-    let created = admin
-        .create_topics(std::slice::from_ref(&new), false)
-        .await?;
-    match created.into_values().next() {
-        Some(Err(error)) if !error.is(errors::TOPIC_ALREADY_EXISTS) => {
-            Err(KafkaError::from(error).into())
-        }
-        _ => Ok(()),
-    }
+    })
 }
 
 /// Returns the letter of a record; with its context when the connector and the task are given.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::clients::{self, Client};
 use super::converters::Converters;
-use super::task::{Context, TaskError, Wanted};
+use super::task::{Context, PAUSE, TaskError, Wanted, patiently};
 use super::tolerance::Tolerance;
 use crate::connectors::FileStreamSink;
 use crate::io::kafka::consumer::{
@@ -25,12 +25,11 @@ use crate::protocol::errors;
 use dead_letters::DeadLetters;
 use put::{Put, Putter};
 
-/// Pause after the broker of a partition could not be read from.
-const PAUSE: Duration = Duration::from_millis(500);
-
 /// Runs the task until it is to stop.
 pub(super) async fn run(context: &mut Context) -> Result<(), TaskError> {
-    let mut task = SinkTask::start(context).await?;
+    let Some(mut task) = SinkTask::start(context).await? else {
+        return Ok(());
+    };
     let outcome = task.drive(context).await;
     // What was put is committed after a failure too.
     let closed = task.close().await;
@@ -61,7 +60,8 @@ struct SinkTask {
 }
 
 impl SinkTask {
-    async fn start(context: &Context) -> Result<Self, TaskError> {
+    /// Makes the task ready; `None`: it was told to stop before it was.
+    async fn start(context: &Context) -> Result<Option<Self>, TaskError> {
         let (spec, host) = (&context.spec, &context.host);
         let settings = &host.settings;
         let config = &context.connector_config;
@@ -78,15 +78,23 @@ impl SinkTask {
         let dead_letters = match DeadLetters::topic_of(config) {
             Some(topic) => {
                 let admin = clients::cluster(&client(Client::Admin)?, settings)?;
-                let producer = client(Client::Producer)?;
-                Some(DeadLetters::start(topic, config, &admin, &producer, settings).await?)
+                let letters =
+                    DeadLetters::new(topic, config, &client(Client::Producer)?, settings)?;
+                let new = dead_letters::new_topic(letters.topic(), config)?;
+                if patiently(context, || admin.create_if_missing(&new))
+                    .await?
+                    .is_none()
+                {
+                    return Ok(None);
+                }
+                Some(letters)
             }
             None => None,
         };
         let sink = FileStreamSink::open(&context.task_config)?;
         let cluster = clients::cluster(&properties, settings)?;
         let letters = dead_letters.as_ref().map(DeadLetters::writes_context);
-        Ok(Self {
+        Ok(Some(Self {
             consumer: Some(Consumer::start(&cluster, consumer_settings)),
             putter: Some(Putter {
                 sink,
@@ -106,7 +114,7 @@ impl SinkTask {
             dead_letters,
             fetch_at: None,
             is_fetching: false,
-        })
+        }))
     }
 
     /// Moves records until the task is to stop or something fails.
@@ -135,7 +143,7 @@ impl SinkTask {
                         return Ok(());
                     }
                 }
-                event = consumer.next(reads) => self.happened(event).await?,
+                event = consumer.next(reads) => self.happened(event, context).await?,
                 put = ended(&mut self.putting), if self.putting.is_some() => self.put(put)?,
                 () = tokio::time::sleep_until(self.next_commit) => self.begin_commit().await?,
                 outcome = committed(&mut self.committing) => self.take_commit(outcome),
@@ -181,10 +189,10 @@ impl SinkTask {
         self.dead_letters.as_ref().is_none_or(DeadLetters::has_room)
     }
 
-    async fn happened(&mut self, event: ConsumerEvent) -> Result<(), TaskError> {
+    async fn happened(&mut self, event: ConsumerEvent, context: &Context) -> Result<(), TaskError> {
         match event {
             ConsumerEvent::Records(fetched) => self.begin_put(fetched),
-            ConsumerEvent::Assigned(assigned) => self.assigned(assigned).await?,
+            ConsumerEvent::Assigned(assigned) => self.assigned(assigned, context).await?,
             ConsumerEvent::Revoke(done) => {
                 self.stop_fetching();
                 self.finish_putting().await?;
@@ -205,19 +213,13 @@ impl SinkTask {
         Ok(())
     }
 
-    async fn assigned(&mut self, assigned: Assigned) -> Result<(), TaskError> {
+    async fn assigned(&mut self, assigned: Assigned, context: &Context) -> Result<(), TaskError> {
         let Some(consumer) = &self.consumer else {
             return Ok(());
         };
-        let positions = loop {
-            match consumer.positions(&assigned.partitions).await {
-                Ok(positions) => break positions,
-                Err(error) if is_passing(&error) => {
-                    tracing::warn!(%error, "the committed offsets are asked for again");
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Err(error) => return Err(error.into()),
-            }
+        let positions = patiently(context, || consumer.positions(&assigned.partitions)).await?;
+        let Some(positions) = positions else {
+            return Ok(());
         };
         self.stop_fetching();
         self.committed.clone_from(&positions);
@@ -231,10 +233,15 @@ impl SinkTask {
         let is_out_of_range = error
             .broker()
             .is_some_and(|answer| answer.is(errors::OFFSET_OUT_OF_RANGE));
-        if is_out_of_range {
-            return self.reset(error).await;
-        }
-        if !is_passing(&error) {
+        let error = if is_out_of_range {
+            match self.reset(error).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            }
+        } else {
+            error
+        };
+        if !error.is_passing() {
             return Err(error.into());
         }
         tracing::warn!(%error, "reading is tried again");
@@ -243,7 +250,7 @@ impl SinkTask {
     }
 
     /// Goes where `auto.offset.reset` says with partitions that end before their position.
-    async fn reset(&mut self, error: KafkaError) -> Result<(), TaskError> {
+    async fn reset(&mut self, error: KafkaError) -> Result<(), KafkaError> {
         let Some(consumer) = &self.consumer else {
             return Ok(());
         };
@@ -273,7 +280,7 @@ impl SinkTask {
                 }
             }
         }
-        if moved { Ok(()) } else { Err(error.into()) }
+        if moved { Ok(()) } else { Err(error) }
     }
 
     fn begin_put(&mut self, fetched: Fetched) {
@@ -428,16 +435,6 @@ async fn committed(
             Err(failed) => Err(failed.to_string()),
         },
         None => std::future::pending().await,
-    }
-}
-
-/// True for what passes by itself, however long it takes.
-fn is_passing(error: &KafkaError) -> bool {
-    match error {
-        KafkaError::GaveUp { source, .. } => is_passing(source),
-        KafkaError::Bootstrap { attempts } => attempts.iter().any(is_passing),
-        KafkaError::Stalled { .. } => true,
-        error => error.is_retriable(),
     }
 }
 

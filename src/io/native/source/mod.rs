@@ -12,11 +12,12 @@ use tokio::time::Instant;
 
 use super::clients::{self, Client};
 use super::converters::Converters;
-use super::task::{Context, TaskError, Wanted};
+use super::task::{Context, TaskError, Wanted, patiently};
 use super::tolerance::{Stage, Tolerance};
 use crate::connect::{Schema, Text, Type, Value};
 use crate::connectors::{FileStreamSource, Lines, Polled, SourceError};
 use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::offsets::is_news;
 use crate::io::kafka::producer::{Delivery, ProduceError, Producer, ProducerSettings, TopicHandle};
 use crate::model::raw_json::push_string;
 use crate::protocol::record_batch::NewRecord;
@@ -29,7 +30,9 @@ const LONGEST_IDLE: Duration = Duration::from_secs(1);
 
 /// Runs the task until it is to stop.
 pub(super) async fn run(context: &mut Context) -> Result<(), TaskError> {
-    let mut task = SourceTask::start(context).await?;
+    let Some(mut task) = SourceTask::start(context).await? else {
+        return Ok(());
+    };
     let outcome = task.drive(context).await;
     // What has arrived is committed after a failure too.
     task.commit_finally(context).await;
@@ -83,7 +86,8 @@ struct Commit {
 }
 
 impl SourceTask {
-    async fn start(context: &Context) -> Result<Self, TaskError> {
+    /// Makes the task ready; `None`: it was told to stop before it was.
+    async fn start(context: &Context) -> Result<Option<Self>, TaskError> {
         let (spec, host) = (&context.spec, &context.host);
         let settings = &host.settings;
         let client = |client| {
@@ -107,11 +111,13 @@ impl SourceTask {
         };
         let key = offset_key(&spec.connector, &source.partition_json());
         if source.has_positions() {
-            let stored = host.offsets.value(&key).await?;
+            let Some(stored) = patiently(context, || host.offsets.value(&key)).await? else {
+                return Ok(None);
+            };
             source.seek(stored_position(stored.as_deref())?);
         }
         let now = Instant::now();
-        Ok(Self {
+        Ok(Some(Self {
             commits: Commits {
                 key,
                 has_positions: source.has_positions(),
@@ -132,7 +138,7 @@ impl SourceTask {
             tolerance: Tolerance::of(&context.connector_config),
             schema: Schema::required(Type::String),
             submitted: Submitted::default(),
-        })
+        }))
     }
 
     /// Moves records until the task is to stop or something fails.
@@ -151,7 +157,11 @@ impl SourceTask {
             if self.pending.is_some()
                 && let Some((creation, admin)) = self.creation.take()
             {
-                creation.create_if_missing(&admin).await?;
+                let created =
+                    patiently(context, || admin.create_if_missing(creation.topic())).await?;
+                if created.is_none() {
+                    return Ok(());
+                }
             }
             self.push_pending()?;
             self.begin_poll(is_running);
@@ -245,10 +255,12 @@ impl SourceTask {
     /// Fails for a topic that the cluster refuses to tell of, as `KafkaProducer.send` does; any other is waited for.
     fn check_topic(&self) -> Result<(), TaskError> {
         match self.producer.trouble(self.topic) {
-            Some(error) if !is_passing(error) => Err(TaskError::Produce(ProduceError::Kafka {
-                topic: self.topic_name.clone(),
-                source: Box::new(error.clone()),
-            })),
+            Some(error) if !error.is_passing() && !is_news(error) => {
+                Err(TaskError::Produce(ProduceError::Kafka {
+                    topic: self.topic_name.clone(),
+                    source: Box::new(error.clone()),
+                }))
+            }
             _ => Ok(()),
         }
     }
@@ -424,10 +436,6 @@ async fn told(commit: &mut Option<Commit>) -> Result<(), String> {
         Ok(Err(_)) => Err("the writer of the offset topic has ended".to_owned()),
         Ok(Ok(outcome)) => outcome.map_err(|error| error.to_string()),
     }
-}
-
-fn is_passing(error: &crate::io::kafka::error::KafkaError) -> bool {
-    error.is_retriable() || error.broker().is_some_and(|answer| answer.code.retriable)
 }
 
 /// Returns the key under which a worker keeps a position.

@@ -7,8 +7,6 @@ use regex::Regex;
 
 use super::super::task::TaskError;
 use crate::io::kafka::admin_topics::NewTopic;
-use crate::io::kafka::cluster::Cluster;
-use crate::protocol::errors;
 
 /// How one topic is created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,25 +58,9 @@ impl TopicCreation {
         })))
     }
 
-    /// Creates the topic unless it exists.
-    pub(super) async fn create_if_missing(&self, cluster: &Cluster) -> Result<(), TaskError> {
-        let names = [self.0.name.clone()];
-        let found = cluster.topics(Some(&names)).await?;
-        if found
-            .get(&self.0.name)
-            .is_some_and(|topic| topic.error.is_none())
-        {
-            return Ok(());
-        }
-        let created = cluster
-            .create_topics(std::slice::from_ref(&self.0), false)
-            .await?;
-        match created.into_values().next() {
-            Some(Err(error)) if !error.is(errors::TOPIC_ALREADY_EXISTS) => {
-                Err(crate::io::kafka::error::KafkaError::from(error).into())
-            }
-            _ => Ok(()),
-        }
+    /// Returns how the topic is created where it is missing.
+    pub(super) fn topic(&self) -> &NewTopic {
+        &self.0
     }
 }
 
