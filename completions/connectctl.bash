@@ -776,7 +776,7 @@ _connectctl() {
                     return 0
                     ;;
                 --verify)
-                    COMPREPLY=($(compgen -W "none control" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "none control run" -- "${cur}"))
                     return 0
                     ;;
                 --source-url)

@@ -126,7 +126,8 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s o -l o
 json\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l accept -d 'Accept a blocking finding by its id' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l verify -d 'How the result is verified beyond reading it back' -r -f -a "none\t'What was written is read back; no embedded worker'
-control\t'An embedded worker joins the Connect group, registers the connectors as STOPPED, checks what a worker finds, leaves, and gives them their state; it runs no connector, and it joins only a group that nobody is in'"
+control\t'An embedded worker joins the Connect group, registers the connectors as STOPPED, checks what a worker finds, leaves, and gives them their state; it runs no connector, and it joins only a group that nobody is in'
+run\t'As control, and afterwards a worker in this process RUNS the connectors for a moment and moves data: FileStreamSource and FileStreamSink only, and only on the host of the deployment, which --accept P32 says'"
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l source-url -d 'REST URL of the running standalone worker: its connectors, configurations, states and offsets' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l offsets -d 'Offsets file, instead of the one that the worker file names' -r -F
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l rename -d 'Give a connector another name; its offsets or its consumer group follow' -r

@@ -49,6 +49,8 @@ struct Case {
     register_on: Vec<String>,
     /// `--verify control` instead of `none`.
     control: bool,
+    /// `--verify run`.
+    run: bool,
     /// `missing`, `empty` or `damaged`; otherwise `offsets.txt` tells the entries.
     offsets: Option<String>,
     age_ms: Option<u64>,
@@ -305,10 +307,10 @@ fn choices(case: &Case) -> Choices {
         offline: case.offline,
         initial_state: TargetState::Started,
         register_on: case.register_on.clone(),
-        verify: if case.control {
-            Verification::Control
-        } else {
-            Verification::None
+        verify: match (case.run, case.control) {
+            (true, _) => Verification::Run,
+            (false, true) => Verification::Control,
+            (false, false) => Verification::None,
         },
         out: PathBuf::from("distributed"),
     }

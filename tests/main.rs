@@ -51,6 +51,7 @@ mod live_support;
 mod live_topics;
 mod live_topics_acl;
 mod live_topics_cluster;
+mod live_verify_run;
 mod oracle_assignor;
 mod oracle_config_topic;
 mod oracle_connect;

@@ -36,13 +36,22 @@ pub struct Choices {
     pub out: PathBuf,
 }
 
-/// `--verify none|control`.
+/// `--verify none|control|run`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verification {
     /// What was written is read back.
     None,
     /// An embedded worker registers the connectors as STOPPED and checks what a worker finds.
     Control,
+    /// Likewise, and afterwards a worker in this process runs the connectors for a moment.
+    Run,
+}
+
+impl Verification {
+    /// True when an embedded worker has something to do.
+    pub(super) fn has_worker(self) -> bool {
+        self != Self::None
+    }
 }
 
 /// `--replication-factor auto|-1|N`.

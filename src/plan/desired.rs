@@ -14,6 +14,7 @@ use crate::plan::worker_file::Converted;
 use crate::plan::{
     Choices, Class, ClusterSummary, ConnectorKind, ConnectorPlan, Deployment, FileChange,
     FileState, Finding, GroupCopy, Observed, OffsetsInput, Plan, PlanError, Reason, Registrar,
+    Verification,
 };
 use crate::plan::{
     connectors, kinds, naming, ownership, positions, seed, stopped, topics, worker_file,
@@ -96,6 +97,7 @@ pub fn make(
         offsets: positions::summary(deployment, &positions),
         register_on: choices.register_on.clone(),
         registrar,
+        runs: registrar == Registrar::Control && choices.verify == Verification::Run,
         positions: Arc::new(seeding.expected),
         cluster: observed.map(|o| ClusterSummary {
             id: o.cluster_id.clone(),

@@ -7,9 +7,7 @@ use indexmap::IndexMap;
 use crate::model::connector_config::TargetState;
 use crate::model::offset_key::OffsetKey;
 use crate::plan::connectors::Moving;
-use crate::plan::{
-    Choices, Observed, Ownership, Registrar, Registration, StoredConnector, Verification,
-};
+use crate::plan::{Choices, Observed, Ownership, Registrar, Registration, StoredConnector};
 
 /// Says of every connector whether the topic, not the file, is the truth about it.
 pub(super) fn mark_moved(
@@ -87,11 +85,11 @@ pub(super) fn registrar(choices: &Choices, observed: Option<&Observed>) -> Regis
     if !choices.register_on.is_empty() {
         return Registrar::Rest;
     }
-    match choices.verify {
-        Verification::Control if !choices.offline && !observed.is_some_and(Observed::is_in_use) => {
-            Registrar::Control
-        }
-        _ => Registrar::Nobody,
+    let is_free = !choices.offline && !observed.is_some_and(Observed::is_in_use);
+    if is_free && choices.verify.has_worker() {
+        Registrar::Control
+    } else {
+        Registrar::Nobody
     }
 }
 
@@ -101,9 +99,8 @@ pub(super) fn unfinished(
     choices: &Choices,
     observed: Option<&Observed>,
 ) -> Vec<String> {
-    let is_for_control = choices.verify == Verification::Control
-        && !choices.offline
-        && choices.register_on.is_empty();
+    let is_for_control =
+        choices.verify.has_worker() && !choices.offline && choices.register_on.is_empty();
     if !is_for_control || !observed.is_some_and(Observed::is_in_use) {
         return Vec::new();
     }

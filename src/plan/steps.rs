@@ -41,6 +41,8 @@ pub struct Plan {
     /// Connect cluster to register on (`--url`); empty: none.
     pub register_on: Vec<String>,
     pub registrar: Registrar,
+    /// Whether a worker in this process runs the connectors before they get their final states (`--verify run`).
+    pub runs: bool,
     /// The target cluster; `None` offline.
     pub cluster: Option<ClusterSummary>,
 }
@@ -142,7 +144,9 @@ impl Plan {
                 states.push(Step::SetState(name, connector.final_state));
             }
         }
-        register.into_iter().chain(states)
+        let is_something = !register.is_empty() || !states.is_empty();
+        let run = (self.runs && is_something).then(|| Step::Run(self.group_id.clone()));
+        register.into_iter().chain(run).chain(states)
     }
 }
 
@@ -164,6 +168,8 @@ pub enum Step {
     Register(String),
     /// Stopped, then given the plan's configuration.
     Update(String),
+    /// Run the connectors in this process, in this Connect group.
+    Run(String),
     SetState(String, TargetState),
     /// Number of records under old names.
     DeleteOffsets(usize),
@@ -186,6 +192,10 @@ impl fmt::Display for Step {
             ),
             Self::Register(name) => write!(f, "register connector {name} as STOPPED"),
             Self::Update(name) => write!(f, "stop connector {name} and update its configuration"),
+            Self::Run(group) => write!(
+                f,
+                "join group {group} as a worker that RESUMES the connectors in this process: for a moment they move data from here"
+            ),
             Self::SetState(name, TargetState::Started) => write!(f, "resume connector {name}"),
             Self::SetState(name, TargetState::Paused) => write!(f, "pause connector {name}"),
             Self::SetState(name, TargetState::Stopped) => write!(f, "stop connector {name}"),

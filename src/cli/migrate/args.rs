@@ -139,6 +139,9 @@ pub enum Verify {
     /// An embedded worker joins the Connect group, registers the connectors as STOPPED, checks what a worker finds, leaves,
     /// and gives them their state; it runs no connector, and it joins only a group that nobody is in
     Control,
+    /// As control, and afterwards a worker in this process RUNS the connectors for a moment and moves data: FileStreamSource and
+    /// FileStreamSink only, and only on the host of the deployment, which --accept P32 says
+    Run,
 }
 
 /// `--initial-state`.
@@ -176,6 +179,7 @@ impl Migrate {
             verify: match self.verify {
                 Verify::None => Verification::None,
                 Verify::Control => Verification::Control,
+                Verify::Run => Verification::Run,
             },
             out: self.out.clone(),
         }
@@ -251,6 +255,6 @@ mod tests {
         let verify = |arguments: &[&str]| parsed(arguments).map(|args| args.choices().verify);
         assert_eq!(verify(&[]), Ok(Verification::Control));
         assert_eq!(verify(&["--verify", "none"]), Ok(Verification::None));
-        assert!(verify(&["--verify", "run"]).is_err());
+        assert_eq!(verify(&["--verify", "run"]), Ok(Verification::Run));
     }
 }

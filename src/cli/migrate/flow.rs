@@ -13,10 +13,11 @@ use crate::cli::connect::with_hint;
 use crate::cli::consent;
 use crate::cli::error::{CliError, Kind, Outcome};
 use crate::cli::runtime;
-use crate::io::apply::{self, ApplyError, Means, Target};
+use crate::io::apply::{self, Applied, ApplyError, Means, Target};
 use crate::io::consent::{Approved, Consent};
 use crate::io::observe::{self, Advertised};
 use crate::io::offset_store::WatchedFile;
+use crate::io::worker;
 use crate::plan::findings::GROUP_IN_USE;
 use crate::plan::{Finding, render};
 use crate::worker::control::{self, Report as ControlReport, Subject};
@@ -30,6 +31,7 @@ pub(super) async fn run(session: &Session<'_>) -> Result<Outcome, CliError> {
     for _ in 0..ROUNDS {
         show(session, &seen)?;
         refuse_blocked(session, &seen)?;
+        refuse_what_cannot_run(&seen)?;
         if seen.plan.steps().is_empty() {
             return nothing_to_do(session, &seen);
         }
@@ -119,6 +121,23 @@ fn refuse_blocked(session: &Session<'_>, seen: &Look) -> Result<(), CliError> {
     })
 }
 
+/// With `--verify run` every connector must be one that this process has.
+fn refuse_what_cannot_run(seen: &Look) -> Result<(), CliError> {
+    let plan = &seen.plan;
+    if !plan.runs {
+        return Ok(());
+    }
+    let moving = plan.connectors.iter().filter(|c| !c.already_moved);
+    let configs = moving.map(|c| (c.name.as_str(), &c.config));
+    worker::check(&plan.worker, configs).map_err(|error| {
+        let hint = error.hint();
+        let error = anyhow::Error::new(error).context("--verify run cannot run this here, nothing was written");
+        with_hint(CliError::new(Kind::Refused, error), hint).hint(
+            "leave --verify run away: the default proves everything that can be proven without moving data",
+        )
+    })
+}
+
 /// Hints of a refusal; more are counted.
 const HINTS: usize = 8;
 
@@ -140,7 +159,12 @@ fn reasons(blocked: &[&Finding]) -> String {
 }
 
 fn nothing_to_do(session: &Session<'_>, seen: &Look) -> Result<Outcome, CliError> {
-    let promises = verdict::judge(&seen.plan, seen.observed.as_ref(), seen, None);
+    let promises = verdict::judge(
+        &seen.plan,
+        seen.observed.as_ref(),
+        seen,
+        &Applied::default(),
+    );
     let broken = verdict::is_broken(&promises);
     let outcome = if broken {
         "unverified"
@@ -199,20 +223,26 @@ async fn carry_out(
     };
     let failed = |error| apply_failed(session, error);
     let ran = apply::apply(&approved, &means).await.map_err(failed)?;
-    if let Some(report) = &ran {
+    if let Some(report) = &ran.control {
         keep(
             session,
             &draft.clone().with_control(approved.plan(), report),
         );
     }
-    if let Some(report) = ran.as_ref().filter(|report| report.interrupted) {
+    if let Some(report) = ran.control.as_ref().filter(|report| report.interrupted) {
         return Err(left_when_interrupted(session, report));
+    }
+    if ran.run.as_ref().is_some_and(|run| run.interrupted) {
+        session
+            .ui
+            .note("the worker has left its group; the connectors that it ran are STOPPED");
+        return Err(runtime::interrupted());
     }
     let after = look(session, &mut reach.clone())
         .await
         .map_err(|error| not_verified(session, error))?;
-    let mut promises = verdict::judge(approved.plan(), observed.as_ref(), &after, ran.as_ref());
-    if ran.is_some() {
+    let mut promises = verdict::judge(approved.plan(), observed.as_ref(), &after, &ran);
+    if ran.control.is_some() {
         promises.push(verdict::advertised_address(&address));
     }
     let broken = verdict::is_broken(&promises);
@@ -221,7 +251,8 @@ async fn carry_out(
     }
     let verified = Verified {
         broken,
-        unregistered: ran.is_some_and(|report| !report.registered),
+        left_stopped: ran.run.is_some_and(|run| run.is_broken()),
+        unregistered: ran.control.is_some_and(|report| !report.registered),
     };
     conclude(session, draft.with_promises(promises), &verified, &after)
 }
@@ -258,6 +289,8 @@ fn left_when_interrupted(session: &Session<'_>, report: &ControlReport) -> CliEr
 struct Verified {
     /// A promise is broken.
     broken: bool,
+    /// A connector failed while it ran here, and all of them were stopped.
+    left_stopped: bool,
     /// The embedded worker did not come to register everything.
     unregistered: bool,
 }
@@ -284,6 +317,12 @@ fn conclude(
         let error = anyhow!("applied, but a promise is broken (see above)");
         let unverified = CliError::new(Kind::Unverified, error);
         let unverified = report.hints().into_iter().fold(unverified, CliError::hint);
+        if verified.left_stopped {
+            return Err(unverified.hint(
+                "the connectors are STOPPED, and the topics are the truth: mend what the broken promise names, start the workers, \
+                 and resume each: PUT /connectors/NAME/resume",
+            ));
+        }
         let unverified =
             unverified.hint("run the same command again: it does only what is missing");
         return Err(if verified.unregistered {

@@ -40,7 +40,7 @@ pub(super) fn commands(args: &Migrate, after: &Look) -> Vec<Next> {
     let worker = args.out.join("distributed.properties");
     // Offline nothing is registered, but the same command on the cluster will.
     let by_control = plan.registrar == Registrar::Control
-        || (args.offline && args.verify == Verify::Control && args.rest.url.is_empty());
+        || (args.offline && args.verify != Verify::None && args.rest.url.is_empty());
     if args.offline {
         next.push(said(
             if by_control {

@@ -1,6 +1,7 @@
 //! The control run of an approved plan: an embedded worker registers, verifies, leaves, and sets the final states.
 
 use crate::io::embedded::{self, Job, Progress, Topics};
+use crate::model::connector_config::TargetState;
 use crate::model::worker_config::StorageRole;
 use crate::plan::{ConnectorPlan, Plan, Registration, Step};
 use crate::worker::control::{self, Connector};
@@ -60,14 +61,17 @@ fn job(plan: &Plan, target: Target<'_>) -> Job {
             status: topic(StorageRole::Status),
         },
         cluster_id: target.observed.cluster_id.clone(),
-        connectors: moving().filter_map(connector).collect(),
+        connectors: moving()
+            .filter_map(|planned| connector(planned, plan.runs))
+            .collect(),
         positions: plan.positions.clone(),
         replaced: replaced.filter_map(stored).collect(),
         sink_groups: groups::expected(plan, target, |_| true),
     }
 }
 
-fn connector(planned: &ConnectorPlan) -> Option<Connector> {
+/// A connector that is to run here gets its final state after that.
+fn connector(planned: &ConnectorPlan, runs: bool) -> Option<Connector> {
     Some(Connector {
         name: planned.name.clone(),
         config: planned.config.clone(),
@@ -77,6 +81,10 @@ fn connector(planned: &ConnectorPlan) -> Option<Connector> {
             Registration::Update => control::Registration::Update,
             Registration::Present => control::Registration::Present,
         },
-        final_state: planned.final_state,
+        final_state: if runs {
+            TargetState::Stopped
+        } else {
+            planned.final_state
+        },
     })
 }

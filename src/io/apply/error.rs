@@ -6,6 +6,8 @@ use crate::io::files::FileError;
 use crate::io::kafka::error::KafkaError;
 use crate::io::offset_store::OffsetStoreError;
 use crate::io::storage_topics::Refusal;
+use crate::io::worker::WorkerError;
+use crate::model::worker_config::WorkerConfigError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
@@ -19,6 +21,12 @@ pub enum ApplyError {
     Offsets(#[from] OffsetStoreError),
     #[error("the embedded worker could not start: {0}")]
     Embedded(#[from] EmbeddedError),
+    #[error("the worker that was to run the connectors: {0}")]
+    Worker(#[from] WorkerError),
+    #[error("the worker that was to run the connectors has ended by itself")]
+    WorkerEnded,
+    #[error(transparent)]
+    WorkerFile(#[from] WorkerConfigError),
     #[error("topic {topic} cannot be created: {refusal}")]
     TopicRefused { topic: String, refusal: Refusal },
     #[error("topic {topic} is not what was asked for: {}", wrong.join("; "))]
@@ -95,6 +103,8 @@ impl ApplyError {
             Self::Rest(error) => return error.hint(),
             Self::Offsets(error) => return error.hint(),
             Self::Embedded(error) => return error.hint(),
+            Self::Worker(error) => return error.hint(),
+            Self::WorkerEnded | Self::WorkerFile(_) => return None,
             Self::TopicRefused { refusal, .. } => refusal.hint(),
             Self::TopicWrong { topic, .. } => {
                 format!("look at it with: connectctl topics describe --worker-config distributed/distributed.properties ({topic})")

@@ -12,6 +12,7 @@ mod groups;
 mod journal;
 mod offsets;
 mod register;
+mod run;
 mod topics;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 pub use error::ApplyError;
 pub use journal::{Entry, Journal, Progress};
+pub use run::RunReport;
 
 use crate::io::connect_rest::ConnectRest;
 use crate::io::consent::Approved;
@@ -52,13 +54,19 @@ pub struct Target<'a> {
     pub observed: &'a Observed,
 }
 
-/// Does what the plan says, and returns the report of the control run where there was one.
+/// What an embedded worker reports.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// `None`: there was no control run.
+    pub control: Option<Report>,
+    /// `None`: no connector ran here.
+    pub run: Option<RunReport>,
+}
+
+/// Does what the plan says, and returns the reports of the control run and of the run where there were any.
 ///
 /// After a control run that broke a promise or was interrupted, nothing more is done.
-pub async fn apply(
-    approved: &Approved<Plan>,
-    means: &Means<'_>,
-) -> Result<Option<Report>, ApplyError> {
+pub async fn apply(approved: &Approved<Plan>, means: &Means<'_>) -> Result<Applied, ApplyError> {
     let done = steps(approved, means).await;
     if let Err(error) = &done {
         means.journal.fail(error);
@@ -66,11 +74,11 @@ pub async fn apply(
     done
 }
 
-async fn steps(approved: &Approved<Plan>, means: &Means<'_>) -> Result<Option<Report>, ApplyError> {
+async fn steps(approved: &Approved<Plan>, means: &Means<'_>) -> Result<Applied, ApplyError> {
     let plan = approved.plan();
     files::write(plan, means).await?;
     let Some(target) = means.target else {
-        return Ok(None);
+        return Ok(Applied::default());
     };
     topics::create(plan, target, means.journal).await?;
     offsets::seed(plan, target, means).await?;
@@ -78,10 +86,20 @@ async fn steps(approved: &Approved<Plan>, means: &Means<'_>) -> Result<Option<Re
     if let Some(rest) = means.rest {
         register::register(plan, target, rest, means).await?;
     }
-    if plan.is_verified_by_control() {
-        return Ok(Some(control::run(plan, target, means).await?));
+    if !plan.is_verified_by_control() {
+        return Ok(Applied::default());
     }
-    Ok(None)
+    let control = control::run(plan, target, means).await?;
+    let goes_on = control.registered && !control.is_broken() && !control.interrupted;
+    let run = if goes_on && plan.runs {
+        Some(Box::pin(run::run(plan, means)).await?)
+    } else {
+        None
+    };
+    Ok(Applied {
+        control: Some(control),
+        run,
+    })
 }
 
 /// Deletes what renames left under old names. For a plan that was applied and verified.

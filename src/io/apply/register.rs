@@ -103,7 +103,11 @@ async fn place(
     Ok(())
 }
 
-async fn stop(rest: &ConnectRest, name: &str, timeout: Duration) -> Result<(), ApplyError> {
+pub(super) async fn stop(
+    rest: &ConnectRest,
+    name: &str,
+    timeout: Duration,
+) -> Result<(), ApplyError> {
     rest.stop(name).await?;
     wait(rest, name, "STOPPED", timeout).await
 }
@@ -165,7 +169,7 @@ async fn set_state(
     wait(rest, name, wanted_state(state), timeout).await
 }
 
-fn wanted_state(state: TargetState) -> &'static str {
+pub(super) fn wanted_state(state: TargetState) -> &'static str {
     match state {
         TargetState::Started => "RUNNING",
         TargetState::Paused => "PAUSED",
@@ -174,7 +178,7 @@ fn wanted_state(state: TargetState) -> &'static str {
 }
 
 /// Waits until the connector and all its tasks say the state; RUNNING needs a task, STOPPED has none.
-async fn wait(
+pub(super) async fn wait(
     rest: &ConnectRest,
     name: &str,
     wanted: &'static str,
@@ -210,7 +214,7 @@ fn is_in(status: &ConnectorStatus, wanted: &str) -> bool {
 }
 
 /// Returns the first line of the first stack trace of something that failed.
-fn failure(status: &ConnectorStatus) -> Option<String> {
+pub(super) fn failure(status: &ConnectorStatus) -> Option<String> {
     let first_line = |trace: &Option<String>| {
         let trace = trace.as_deref().unwrap_or("no trace");
         trace.lines().next().unwrap_or_default().to_owned()

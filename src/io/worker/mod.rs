@@ -110,9 +110,8 @@ pub enum WorkerError {
 impl WorkerError {
     /// True when brokers are where they should be and do not answer; a name that nobody knows is a mistake at the start.
     fn is_of_absent_kafka(&self) -> bool {
-        let error = match self {
-            Self::Kafka(error) | Self::Host(HostError::Kafka(error)) => error,
-            _ => return false,
+        let (Self::Kafka(error) | Self::Host(HostError::Kafka(error))) = self else {
+            return false;
         };
         error.is_passing() && error.kind() != KafkaErrorKind::UnknownHost
     }
@@ -132,6 +131,31 @@ impl WorkerError {
             Self::Connector { .. } | Self::Http(_) => None,
         }
     }
+}
+
+/// Returns why no worker of this process would run these connectors with this file, without asking anybody.
+///
+/// # Errors
+/// The first setting or connector that stands against it. A connector that reads standard input or writes standard output is
+/// one: both belong to the command.
+pub fn check<'a>(
+    worker: &Properties,
+    connectors: impl Iterator<Item = (&'a str, &'a IndexMap<String, String>)>,
+) -> Result<(), WorkerError> {
+    let worker = settings::resolved(worker)?;
+    settings::refuse_exactly_once(&worker)?;
+    let plugins = Plugins::new(&worker);
+    for (connector, config) in connectors {
+        let failed = |source| WorkerError::Connector {
+            connector: connector.to_owned(),
+            source,
+        };
+        plugins.check(config).map_err(failed)?;
+        if config.get("file").is_none_or(|file| file.trim().is_empty()) {
+            return Err(failed(PluginError::Console));
+        }
+    }
+    Ok(())
 }
 
 /// A worker that listens and has not joined its group yet.

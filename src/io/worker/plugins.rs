@@ -28,6 +28,8 @@ pub enum PluginError {
     NotStrings(Vec<String>),
     #[error("the config topic has no configuration of task {task}")]
     NoTask { task: i32 },
+    #[error("it has no file, and standard input and output are taken")]
+    Console,
     #[error(transparent)]
     Reference(#[from] providers::ProviderError),
     #[error(

@@ -137,7 +137,7 @@ async fn own_address() -> IpAddr {
     }
 }
 
-fn refuse_exactly_once(worker: &Properties) -> Result<(), SettingsError> {
+pub(super) fn refuse_exactly_once(worker: &Properties) -> Result<(), SettingsError> {
     let key = "exactly.once.source.support";
     let value = text(worker, key);
     if value.eq_ignore_ascii_case("disabled") {

@@ -237,7 +237,10 @@ pub const CATALOGUE: &[Pitfall] = &[
     Pitfall {
         id: "P32",
         what: "files, variables and drivers of one host",
-        listed: &[(Warn, "resources_of_one_host_are_a_warning")],
+        listed: &[
+            (Block, "run-on-this-host"),
+            (Warn, "resources_of_one_host_are_a_warning"),
+        ],
     },
     Pitfall {
         id: "P33",

@@ -5,13 +5,13 @@ use crate::model::connector_config::Form;
 use crate::model::placeholder::placeholders;
 use crate::model::secrets;
 use crate::plan::connectors::Moving;
-use crate::plan::kinds;
+use crate::plan::{Verification, kinds};
 
 pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     for (_, connector) in evidence.to_move() {
         name(evidence, connector, findings);
         nulls(connector, findings);
-        local_resources(connector, findings);
+        local_resources(evidence, connector, findings);
         inline_secrets(connector, findings);
         exactly_once(evidence, connector, findings);
         overrides(evidence, connector, findings);
@@ -74,7 +74,7 @@ fn nulls(connector: &Moving<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn local_resources(connector: &Moving<'_>, findings: &mut Findings<'_>) {
+fn local_resources(evidence: &Evidence<'_>, connector: &Moving<'_>, findings: &mut Findings<'_>) {
     let local = |value: &str| {
         let path = value.trim();
         let absolute = path.starts_with('/') && path.len() > 1 && !path.starts_with("//");
@@ -98,6 +98,15 @@ fn local_resources(connector: &Moving<'_>, findings: &mut Findings<'_>) {
     } else {
         format!("{} names resources of one host", some_of(keys))
     };
+    if evidence.choices.verify == Verification::Run {
+        let origin = connector.origin();
+        return findings.block(
+            "P32",
+            connector.name.clone(),
+            format!("{origin}: {what}: --verify run would use what this host has under these names, and commit"),
+            "leave --verify run away, or say with --accept P32 that this is the host of the deployment",
+        );
+    }
     findings.warn(
         "P32",
         connector.name.clone(),

@@ -269,6 +269,9 @@ fn kind(step: &Step) -> &'static str {
         }
         Step::Register(_) => "register connectors as STOPPED",
         Step::Update(_) => "stop connectors and update their configurations",
+        Step::Run(_) => {
+            "resume the connectors in this process for a moment: they move data from here"
+        }
         Step::SetState(..) => "give connectors their final state",
         Step::DeleteOffsets(_) => "delete offsets of old names, once all is verified",
         Step::DeleteGroup(_) => "delete old groups, once all is verified",

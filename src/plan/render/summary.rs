@@ -80,6 +80,11 @@ fn starts(plan: &Plan) -> String {
                 .to_owned();
         }
         Registrar::Rest => format!("at {}", visible(&urls.join(", "))),
+        Registrar::Control if plan.runs => {
+            "by an embedded worker, which also RUNS them in this process for a moment: they move data from here; they go on \
+             once your workers are started"
+                .to_owned()
+        }
         Registrar::Control => {
             "by an embedded worker; they run once your workers are started".to_owned()
         }

@@ -7,7 +7,7 @@ use crate::model::connector_config::TargetState;
 use crate::plan::{
     Choices, Class, DamagedOffsets, Deployment, Finding, Observed, ObservedTopic, OffsetsInput,
     OwnOffsets, Plan, RunningConnector, RunningWorker, SinkGroup, Step, Stopped, StoredConnector,
-    StoredOffset,
+    StoredOffset, Verification,
 };
 use crate::protocol::partitioner;
 
@@ -272,6 +272,27 @@ fn resources_of_one_host_are_a_warning() {
         warned_of_source("keystore=${file:/etc/secrets:key}\n", "P32")
             .message
             .contains("keystore")
+    );
+}
+
+#[test]
+fn a_run_in_this_process_needs_a_yes_for_its_files_and_comes_before_the_final_states() {
+    let mut choices = choices();
+    choices.verify = Verification::Run;
+    let deployment = deployment(WORKER, &[SOURCE]).with_offsets(&[(r#"["src",{}]"#, Some("{}"))]);
+    let stopped = plan(&deployment, &choices, &cluster());
+    let ids = |plan: &Plan| plan.blocked().map(|f| f.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&stopped), ["P32"]);
+    assert!(stopped.runs);
+    choices.accept.insert("P32".to_owned());
+    let accepted = plan(&deployment, &choices, &cluster());
+    assert_eq!(ids(&accepted), [""; 0]);
+    let steps: Vec<String> = accepted.steps().iter().map(ToString::to_string).collect();
+    let place = |what: &str| steps.iter().position(|step| step.contains(what));
+    assert!(place("register connector src") < place("RESUMES the connectors in this process"));
+    assert!(
+        place("RESUMES the connectors") < place("resume connector src"),
+        "{steps:?}"
     );
 }
 

@@ -1,10 +1,12 @@
 //! One line per promise: kept, broken, or not performed.
 
 mod promise;
+mod ran;
 
 use std::fmt::Write as _;
 
 use super::look::Look;
+use crate::io::apply::Applied;
 use crate::io::observe::Advertised;
 use crate::plan::{
     self, ConnectorKind, ConnectorPlan, Observed, Plan, ReadBack, Registrar, Registration, Stopped,
@@ -19,18 +21,23 @@ pub(super) fn judge(
     applied: &Plan,
     before: Option<&Observed>,
     after: &Look,
-    control: Option<&control::Report>,
+    ran: &Applied,
 ) -> Vec<Promise> {
     let plan = &after.plan;
+    let seen = after.observed.as_ref();
     let mut promises = vec![
         still_stopped(applied, after),
         files(plan),
         topics(plan),
-        offsets(applied, after),
-        sink_groups(applied, before, after.observed.as_ref()),
-        registered(applied, after.observed.as_ref()),
+        match &ran.run {
+            Some(_) => ran::positions(applied, seen),
+            None => offsets(applied, after),
+        },
+        sink_groups(applied, before, seen, ran.run.is_some()),
+        registered(applied, seen),
     ];
-    promises.extend(embedded_worker(control));
+    promises.extend(embedded_worker(ran.control.as_ref()));
+    promises.extend(ran.run.as_ref().map(ran::connectors));
     promises
 }
 
@@ -195,7 +202,12 @@ fn copied(found: &ReadBack, moved_before: usize) -> Promise {
     kept(OFFSETS, detail)
 }
 
-fn sink_groups(applied: &Plan, before: Option<&Observed>, after: Option<&Observed>) -> Promise {
+fn sink_groups(
+    applied: &Plan,
+    before: Option<&Observed>,
+    after: Option<&Observed>,
+    ran: bool,
+) -> Promise {
     let (Some(old), Some(new)) = (before, after) else {
         return not_performed(SINK_GROUPS, "--offline");
     };
@@ -207,8 +219,9 @@ fn sink_groups(applied: &Plan, before: Option<&Observed>, after: Option<&Observe
     if groups.is_empty() {
         return kept(SINK_GROUPS, "no sink connector to move".into());
     }
-    // The embedded worker resumes nobody: as long as no worker is in the Connect group, who moves a sink is somebody else.
-    let resumed = new.is_in_use()
+    // The embedded worker of a control run resumes nobody: as long as no worker is in the Connect group, who moves a sink is somebody else.
+    let resumed = ran
+        || new.is_in_use()
         || (applied.registrar == Registrar::Rest
             && applied
                 .connectors
@@ -220,7 +233,9 @@ fn sink_groups(applied: &Plan, before: Option<&Observed>, after: Option<&Observe
         .collect();
     if wrong.is_empty() {
         let names = groups.iter().map(|(from, to)| {
-            if from == to {
+            if ran {
+                ran::sink(from, to, old, new)
+            } else if from == to {
                 (*from).to_owned()
             } else {
                 format!("{to} where {from} stood")
@@ -315,7 +330,7 @@ fn registered(applied: &Plan, after: Option<&Observed>) -> Promise {
 /// What `--url` answered counts only where our config topic says it too.
 fn not_in_final_state(applied: &Plan, after: &Observed) -> Vec<String> {
     // The embedded worker reads its own final states back.
-    if applied.registrar != Registrar::Rest {
+    if applied.registrar != Registrar::Rest && !applied.runs {
         return Vec::new();
     }
     let moving = applied
@@ -430,7 +445,8 @@ mod tests {
         };
         let before = stands_at(5);
         let plan = make(&deployment(WORKER, &[SINK]), &choices(), Some(&before)).expect("a plan");
-        let judged = |after: &Observed| sink_groups(&plan, Some(&before), Some(after)).verdict;
+        let judged =
+            |after: &Observed| sink_groups(&plan, Some(&before), Some(after), false).verdict;
         assert_eq!(judged(&stands_at(5)), Verdict::Kept);
         assert_eq!(judged(&stands_at(6)), Verdict::Broken);
         let mut served = stands_at(6);
