@@ -102,6 +102,12 @@ impl RestError {
             RestErrorKind::Status { status: 401 | 403, .. } => {
                 "give the right user with --user NAME:PASSWORD, or in CONNECTCTL_USER".into()
             }
+            // Jetty listens before Connect's resources are there.
+            RestErrorKind::Status { status: 404, .. }
+                if self.url.ends_with('/') || self.url.ends_with("/connectors") =>
+            {
+                "a worker that is still starting answers so: try again; or is this the URL of something else?".into()
+            }
             RestErrorKind::Malformed(_)
             | RestErrorKind::NotHttp(_)
             | RestErrorKind::TooLarge(_) => "is this the port of a Connect worker?".into(),
