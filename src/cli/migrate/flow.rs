@@ -352,7 +352,7 @@ fn not_verified(session: &Session<'_>, error: CliError) -> CliError {
 
 fn print(session: &Session<'_>, report: &Report) -> Result<(), CliError> {
     match session.args.output {
-        ReportFormat::Text => session.ui.data(&report.summary()),
+        ReportFormat::Text => session.ui.data(&report.summary(session.ui.width())),
         ReportFormat::Json => session.ui.data(&report.json()?),
     }
 }

@@ -8,6 +8,7 @@ use super::read::OFFSETS_FILE_KEY;
 use super::typed::typed;
 use crate::cli::args::typed_url;
 use crate::cli::shell::{quoted, quoted_path};
+use crate::model::worker_config::AdvertisedListener;
 use crate::plan::{ConnectorKind, ConnectorPlan, Observed, Registrar, Stopped};
 
 /// One thing to do next.
@@ -70,7 +71,7 @@ pub(super) fn commands(args: &Migrate, after: &Look) -> Vec<Next> {
     }
     next.push(said(
         "see them run",
-        &format!("curl -s '{}/connectors?expand=status'", url(args)),
+        &format!("curl -s '{}/connectors?expand=status'", url(args, after)),
     ));
     let old = rollback(args);
     next.push(said(
@@ -153,12 +154,15 @@ fn said(why: &str, command: &str) -> Next {
     }
 }
 
-fn url(args: &Migrate) -> String {
-    let url = args.rest.url.first().map(|url| typed_url(url));
-    url.map_or_else(
-        || "http://WORKER:8083".to_owned(),
-        |url| url.trim_end_matches('/').to_owned(),
-    )
+fn url(args: &Migrate, after: &Look) -> String {
+    if let Some(url) = args.rest.url.first() {
+        return typed_url(url).trim_end_matches('/').to_owned();
+    }
+    let worker = after.inputs.deployment.worker.properties();
+    match AdvertisedListener::of(&worker) {
+        Some(AdvertisedListener { scheme, port, .. }) => format!("{scheme}://WORKER:{port}"),
+        None => "http://WORKER:8083".to_owned(),
+    }
 }
 
 fn rollback(args: &Migrate) -> String {

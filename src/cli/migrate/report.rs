@@ -1,7 +1,6 @@
 //! `report.json` and the summary on the terminal.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::PoisonError;
 
@@ -17,6 +16,7 @@ use crate::cli::connect::file_failed;
 use crate::cli::error::CliError;
 use crate::io::apply::Entry;
 use crate::io::files;
+use crate::plan::render::push_line;
 use crate::plan::{Plan, Step, render};
 use crate::worker::control;
 
@@ -128,10 +128,9 @@ impl Report {
         Ok(text)
     }
 
-    /// Returns the summary for a reader: one line per promise, then what to type next.
-    pub(super) fn summary(&self) -> String {
-        let mut text = String::new();
-        let _infallible = writeln!(text, "\nResult: {}", self.outcome.replace('-', " "));
+    /// Returns the summary for a reader, prose wrapped at `width` columns: one line per promise, then what to type next.
+    pub(super) fn summary(&self, width: Option<usize>) -> String {
+        let mut text = format!("\nResult: {}\n", self.outcome.replace('-', " "));
         for promise in &self.promises {
             let detail = if promise.detail.is_empty() {
                 String::new()
@@ -139,25 +138,21 @@ impl Report {
                 format!(" ({})", promise.detail)
             };
             let took = promise.ms.map(|ms| format!(" in {ms} ms"));
-            let _infallible = writeln!(
-                text,
+            let line = format!(
                 "  {}: {}{}{detail}",
                 promise.name,
                 promise.verdict,
                 took.unwrap_or_default()
             );
+            push_line(&mut text, &line, width);
         }
         if !self.next.is_empty() {
             text.push_str("\nNext, in this order:\n");
         }
         for (number, next) in self.next.iter().enumerate() {
-            let _infallible = writeln!(
-                text,
-                "  {}. {}\n       {}",
-                number + 1,
-                next.why,
-                next.command
-            );
+            push_line(&mut text, &format!("  {}. {}", number + 1, next.why), width);
+            // A command is one line, to be copied.
+            push_line(&mut text, &format!("       {}", next.command), None);
         }
         text
     }

@@ -40,25 +40,7 @@ impl Page {
 
     /// Adds prose, wrapped where the terminal ends. Words are not broken: they may be paths or commands.
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        let Some(width) = self.width else {
-            writeln!(self.text, "{line}").expect("writing to a String never fails");
-            return;
-        };
-        let line = line.to_string();
-        let words = line.trim_start_matches(' ');
-        let mut hang = line.len() - words.len() + 2;
-        if without_style(words).starts_with(ARROW) {
-            hang += 1;
-        }
-        let hang = " ".repeat(hang);
-        let options = textwrap::Options::new(width)
-            .subsequent_indent(&hang)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation)
-            .break_words(false);
-        for part in textwrap::wrap(&line, options) {
-            self.text.push_str(part.trim_end());
-            self.text.push('\n');
-        }
+        push_line(&mut self.text, &line.to_string(), self.width);
     }
 
     /// Adds a line of a file, which is never wrapped.
@@ -69,6 +51,29 @@ impl Page {
 
     fn styled(&mut self, style: Style, line: &str) {
         self.line(format_args!("{style}{}{style:#}", visible(line)));
+    }
+}
+
+/// Adds a line of prose, wrapped at `width` columns with its own indent and two more. Words are not broken.
+pub fn push_line(text: &mut String, line: &str, width: Option<usize>) {
+    let Some(width) = width else {
+        text.push_str(line);
+        text.push('\n');
+        return;
+    };
+    let words = line.trim_start_matches(' ');
+    let mut hang = line.len() - words.len() + 2;
+    if without_style(words).starts_with(ARROW) {
+        hang += 1;
+    }
+    let hang = " ".repeat(hang);
+    let options = textwrap::Options::new(width)
+        .subsequent_indent(&hang)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(false);
+    for part in textwrap::wrap(line, options) {
+        text.push_str(part.trim_end());
+        text.push('\n');
     }
 }
 
