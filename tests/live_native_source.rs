@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
@@ -138,6 +139,32 @@ fn a_topic_is_created_as_configured_when_the_first_line_comes() {
     let topics = worker.runtime.block_on(worker.cluster.topics(Some(&names)));
     let topics = topics.expect("the broker answers");
     assert_eq!(topics["native-created"].partition_count(), 4);
+}
+
+#[test]
+fn a_topic_that_cannot_be_created_for_now_is_waited_for() {
+    require_kafka!();
+    let world = World::new();
+    let file = world.path("in.txt");
+    let worker = TaskWorker::start(&kafka::shared().bootstrap(), "native-uncreated", &[]);
+    let hangs_up = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = hangs_up.local_addr().expect("it has an address");
+    let mut config = file_source(&file, "native-uncreated");
+    for (key, value) in [("partitions", "1"), ("replication.factor", "1")] {
+        config.insert(format!("topic.creation.default.{key}"), value.into());
+    }
+    let admin = "admin.override.bootstrap.servers";
+    config.insert(admin.into(), address.to_string());
+    append(&file, "a\n");
+    let task = worker.spawn("uncreated", &config).running();
+    drop(hangs_up.accept().expect("the topic is about to be created"));
+    task.handle().pause();
+    assert_eq!(task.next(), TaskState::Paused);
+    task.handle().resume();
+    assert_eq!(task.next(), TaskState::Running);
+    drop(hangs_up.accept().expect("it is tried again"));
+    worker.stop(task);
+    assert_eq!(worker.position("uncreated", &file), None);
 }
 
 #[test]

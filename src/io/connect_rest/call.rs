@@ -353,7 +353,7 @@ fn classified(error: &reqwest::Error, timeout: Duration) -> RestErrorKind {
                 if encrypted && error.is_connect() =>
             {
                 return RestErrorKind::Tls {
-                    fault: TlsFault::PlainPort,
+                    fault: TlsFault::CutOff,
                     reason: "it hung up instead of answering in TLS".to_owned(),
                 };
             }

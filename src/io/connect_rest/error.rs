@@ -124,7 +124,9 @@ fn tls_hint(fault: TlsFault) -> Option<&'static str> {
         TlsFault::HostNameMismatch => {
             Some("write the host name that the certificate is made out to into the URL")
         }
-        TlsFault::PlainPort => Some("is the listener plain HTTP? Then write http://"),
+        TlsFault::PlainPort | TlsFault::CutOff => {
+            Some("is the listener plain HTTP? Then write http://")
+        }
         TlsFault::ClientCertificate => {
             Some("the worker wants a client certificate that it trusts: --cert FILE and --key FILE")
         }

@@ -442,7 +442,7 @@ fn answered(request: RequestId, reply: Reply) -> Event {
 
 fn failed(request: RequestId, error: &KafkaError) -> Event {
     tracing::debug!(%error, "a request of the group membership failed");
-    let failure = if error.is_passing() {
+    let failure = if error.passes() {
         RequestFailure::Lost
     } else {
         RequestFailure::Refused(trouble(error))

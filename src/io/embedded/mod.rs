@@ -359,7 +359,7 @@ fn failure(error: &WriteError) -> WriteFailure {
         .is_some_and(|b| b.is(errors::MESSAGE_TOO_LARGE))
     {
         WriteFailure::TooLarge
-    } else if error.is_retriable() {
+    } else if error.passes() {
         WriteFailure::Passing
     } else {
         WriteFailure::Lasting

@@ -114,6 +114,8 @@ pub enum TlsFault {
     HostNameMismatch,
     /// The listener does not speak TLS.
     PlainPort,
+    /// The broker hung up in the middle: a plain listener does, and one that is starting or stopping.
+    CutOff,
     /// The broker wants a client certificate, or refuses ours.
     ClientCertificate,
     Other,
@@ -285,13 +287,30 @@ impl KafkaError {
         }
     }
 
-    /// True for what passes by itself, however long it takes: a broker that is away, with its name or without.
-    pub fn is_passing(&self) -> bool {
+    /// True for what passes by itself, however long it takes: an outage, a name that DNS has lost, a topic that a broker
+    /// has not heard of yet. Who runs for months waits for it, as clients on a JVM do with a `RetriableException`; who is
+    /// watched by a person asks [`Self::is_retriable`], and lets the person correct a name.
+    pub fn passes(&self) -> bool {
         match self {
-            Self::UnknownHost { .. } | Self::Stalled { .. } => true,
-            Self::Advertised { source, .. } | Self::GaveUp { source, .. } => source.is_passing(),
-            Self::Bootstrap { attempts } => attempts.iter().any(Self::is_passing),
-            error => error.is_retriable(),
+            Self::UnknownHost { .. }
+            | Self::Refused { .. }
+            | Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::Closed { .. }
+            | Self::Stalled { .. } => true,
+            Self::Tls { fault, .. } => *fault == TlsFault::CutOff,
+            Self::Broker(error) => error.code.retriable,
+            Self::Advertised { source, .. } | Self::GaveUp { source, .. } => source.passes(),
+            Self::Bootstrap { attempts } => attempts.iter().any(Self::passes),
+            Self::Address { .. }
+            | Self::NotKafka { .. }
+            | Self::TlsExpected { .. }
+            | Self::Authentication { .. }
+            | Self::Token { .. }
+            | Self::UnsupportedMechanism { .. }
+            | Self::UnsupportedVersion { .. }
+            | Self::Protocol { .. }
+            | Self::Records { .. } => false,
         }
     }
 
@@ -419,7 +438,7 @@ fn tls_hint(fault: TlsFault) -> Option<&'static str> {
         TlsFault::HostNameMismatch => Some(
             "Use the host name that the certificate is made out to, or set ssl.endpoint.identification.algorithm= (empty).",
         ),
-        TlsFault::PlainPort => {
+        TlsFault::PlainPort | TlsFault::CutOff => {
             Some("Set security.protocol=PLAINTEXT or SASL_PLAINTEXT, or use the TLS port.")
         }
         TlsFault::ClientCertificate => {
@@ -498,31 +517,55 @@ mod tests {
     }
 
     #[test]
-    fn brokers_that_are_away_come_back_and_a_refused_login_does_not() {
-        let away = || KafkaError::Refused {
-            address: "a:1".into(),
-        };
-        let nameless = || KafkaError::UnknownHost {
-            address: "a:1".into(),
+    fn an_outage_passes_however_it_is_told() {
+        let unknown = || KafkaError::UnknownHost {
+            address: "kafka-2:9092".into(),
             reason: "not found".into(),
         };
-        let all_away = KafkaError::Bootstrap {
-            attempts: vec![nameless(), away()],
-        };
-        assert!(all_away.is_retriable() && all_away.is_passing());
-        assert!(!nameless().is_retriable() && nameless().is_passing());
-        let given_up = |source| KafkaError::GaveUp {
+        let gave_up = |source| KafkaError::GaveUp {
             attempts: 3,
             after: Duration::from_secs(1),
             source: Box::new(source),
         };
-        assert!(!given_up(away()).is_retriable() && given_up(away()).is_passing());
-        let refused = KafkaError::Authentication {
-            address: "a:1".into(),
+        let tls = |fault| KafkaError::Tls {
+            address: "kafka-2:9092".into(),
+            fault,
+            reason: "r".into(),
+        };
+        let bootstrap = |attempts| KafkaError::Bootstrap { attempts };
+        let advertised = KafkaError::Advertised {
+            broker: 2,
+            address: "kafka-2:9092".into(),
+            source: Box::new(unknown()),
+        };
+        let missing = || BrokerError::new("Produce", "topic t", errors::UNKNOWN_TOPIC_OR_PARTITION);
+        let login = || KafkaError::Authentication {
+            address: "kafka-2:9092".into(),
             mechanism: "PLAIN".into(),
             message: "no".into(),
         };
-        assert!(!given_up(refused).is_passing());
+        for passing in [
+            unknown(),
+            gave_up(advertised),
+            tls(TlsFault::CutOff),
+            bootstrap(vec![login(), unknown()]),
+            gave_up(bootstrap(vec![unknown()])),
+            missing().into(),
+        ] {
+            assert!(passing.passes(), "{passing}");
+        }
+        assert!(!unknown().is_retriable(), "a person can correct it");
+        let code = errors::TOPIC_AUTHORIZATION_FAILED;
+        for lasting in [
+            gave_up(login()),
+            tls(TlsFault::UntrustedCertificate),
+            tls(TlsFault::PlainPort),
+            bootstrap(vec![login(), tls(TlsFault::HostNameMismatch)]),
+            bootstrap(Vec::new()),
+            BrokerError::new("Produce", "topic t", code).into(),
+        ] {
+            assert!(!lasting.passes(), "{lasting}");
+        }
     }
 
     #[test]

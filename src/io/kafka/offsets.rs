@@ -116,6 +116,6 @@ impl Cluster {
 }
 
 /// True when a broker says that it has not heard of a topic or its leader.
-pub(in crate::io) fn is_news(error: &KafkaError) -> bool {
+pub(super) fn is_news(error: &KafkaError) -> bool {
     error.broker().is_some_and(|answer| answer.code.retriable)
 }

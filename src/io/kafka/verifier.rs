@@ -175,7 +175,7 @@ pub(super) fn explained_handshake(error: &std::io::Error) -> (TlsFault, String) 
     match (explained(error), error.kind()) {
         (Some(explained), _) => explained,
         (None, UnexpectedEof | ConnectionReset | ConnectionAborted) => (
-            TlsFault::PlainPort,
+            TlsFault::CutOff,
             "it hung up instead of answering in TLS".to_owned(),
         ),
         (None, _) => (TlsFault::Other, error.to_string()),

@@ -8,6 +8,7 @@ mod clients;
 mod converters;
 mod host;
 mod offset_writer;
+mod outage;
 mod settings;
 mod sink;
 mod source;

@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 
 use super::clients::{self, ClientError};
 use super::host::Shared;
+use super::outage::outlasted;
 use super::{TaskReport, TaskSpec, TaskState, sink, source};
 use crate::connect::{ConverterError, Throwable};
 use crate::connectors::{self, Kind, SinkError, SourceError};
@@ -16,9 +17,6 @@ use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::producer::ProduceError;
 use crate::io::kafka::settings::SettingsError;
 use crate::io::providers::ProviderError;
-
-/// Pause before Kafka is asked again.
-pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// What a task is asked to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,26 +123,15 @@ impl Context {
 /// A broker that is away for hours comes back, and a task that has FAILED would not.
 pub(super) async fn patiently<T, F>(
     context: &Context,
-    mut ask: impl FnMut() -> F,
+    ask: impl FnMut() -> F,
 ) -> Result<Option<T>, KafkaError>
 where
     F: Future<Output = Result<T, KafkaError>>,
 {
     let mut wanted = context.wanted.clone();
-    loop {
-        let error = tokio::select! {
-            () = told_to_stop(&mut wanted) => return Ok(None),
-            answer = ask() => match answer {
-                Err(error) if error.is_passing() => error,
-                answer => return answer.map(Some),
-            },
-        };
-        let connector = &context.spec.connector;
-        tracing::warn!(connector, task = context.spec.task, %error, "the task waits for Kafka");
-        tokio::select! {
-            () = told_to_stop(&mut wanted) => return Ok(None),
-            () = tokio::time::sleep(PAUSE) => {}
-        }
+    tokio::select! {
+        () = told_to_stop(&mut wanted) => Ok(None),
+        answer = outlasted(&context.spec.connector, ask) => answer.map(Some),
     }
 }
 

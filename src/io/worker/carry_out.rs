@@ -317,7 +317,7 @@ async fn write(writer: &Writer, records: Vec<Record>, until: Instant) -> Result<
     loop {
         match writer.write_by(&records, until).await {
             Ok(_) => return Ok(()),
-            Err(error) if error.kafka().is_retriable() && Instant::now() + PAUSE < until => {
+            Err(error) if error.kafka().passes() && Instant::now() + PAUSE < until => {
                 tracing::debug!(%error, "the config topic could not be written, and is written again");
                 tokio::time::sleep(PAUSE).await;
             }

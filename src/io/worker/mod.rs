@@ -25,7 +25,7 @@ use crate::io::embedded::rest_server::{self, Shared};
 use crate::io::embedded::{ConfigStore, Membership, Statuses};
 use crate::io::isolation::isolations;
 use crate::io::kafka::cluster::Cluster;
-use crate::io::kafka::error::{KafkaError, KafkaErrorKind};
+use crate::io::kafka::error::{BrokerError, KafkaError, KafkaErrorKind};
 use crate::io::kafka::group::GroupClient;
 use crate::io::kafka::settings::{ClientSettings, SettingsError};
 use crate::io::kafka::writer::Writer;
@@ -113,7 +113,9 @@ impl WorkerError {
         let (Self::Kafka(error) | Self::Host(HostError::Kafka(error))) = self else {
             return false;
         };
-        error.is_passing() && error.kind() != KafkaErrorKind::UnknownHost
+        // A topic that is missing at the start is not waited for either.
+        let is_transient = error.broker().is_none_or(BrokerError::is_transient);
+        error.passes() && is_transient && error.kind() != KafkaErrorKind::UnknownHost
     }
 
     /// Returns what to do next, as a sentence.

@@ -98,7 +98,7 @@ async fn write_surely(writer: &Writer, records: Vec<SeedRecord>) {
     loop {
         match writer.write(&records).await {
             Ok(_) => return,
-            Err(error) if error.kafka().is_retriable() => {
+            Err(error) if error.kafka().passes() => {
                 tracing::debug!(%error, "statuses could not be written, and are written again");
                 tokio::time::sleep(PAUSE).await;
             }

@@ -109,7 +109,7 @@ impl Identity {
             Err(error) => {
                 self.state = State::Wanted;
                 self.rest_until = Some(Instant::now() + settings.retry_backoff);
-                if requests::is_passing(&error) {
+                if error.passes() {
                     tracing::warn!(%error, "no producer id for now");
                     return None;
                 }

@@ -17,7 +17,6 @@ use crate::io::kafka::acl::{Caller, Resource};
 use crate::io::kafka::cluster::{Cluster, Missing, topic_name};
 use crate::io::kafka::connection::{Connection, Sent};
 use crate::io::kafka::error::{BrokerError, KafkaError};
-use crate::io::kafka::offsets::is_news;
 use crate::protocol::errors;
 
 /// The last version in which a topic is named by its name, not by its id.
@@ -65,11 +64,6 @@ impl Outcomes {
             ))
         })
     }
-}
-
-/// True when another attempt may succeed.
-pub(super) fn is_passing(error: &KafkaError) -> bool {
-    error.is_passing() || is_news(error)
 }
 
 pub(super) async fn metadata(cluster: Cluster, topics: Vec<String>, deadline: Instant) -> Event {

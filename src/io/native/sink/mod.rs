@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use super::clients::{self, Client};
 use super::converters::Converters;
-use super::task::{Context, PAUSE, TaskError, Wanted, patiently};
+use super::outage::PAUSE;
+use super::task::{Context, TaskError, Wanted, patiently};
 use super::tolerance::Tolerance;
 use crate::connectors::FileStreamSink;
 use crate::io::kafka::consumer::{
@@ -241,7 +242,7 @@ impl SinkTask {
         } else {
             error
         };
-        if !error.is_passing() {
+        if !error.passes() {
             return Err(error.into());
         }
         tracing::warn!(%error, "reading is tried again");

@@ -16,13 +16,11 @@ use super::task::{Context, TaskError, Wanted, patiently};
 use super::tolerance::{Stage, Tolerance};
 use crate::connect::{Schema, Text, Type, Value};
 use crate::connectors::{FileStreamSource, Lines, Polled, SourceError};
-use crate::io::kafka::cluster::Cluster;
-use crate::io::kafka::offsets::is_news;
 use crate::io::kafka::producer::{Delivery, ProduceError, Producer, ProducerSettings, TopicHandle};
 use crate::model::raw_json::push_string;
 use crate::protocol::record_batch::NewRecord;
 use submitted::Submitted;
-use topic_creation::TopicCreation;
+use topic_creation::{Creating, TopicCreation};
 
 /// Pauses between polls that bring nothing: short after something came, up to the second that the Java task waits.
 const FIRST_IDLE: Duration = Duration::from_millis(50);
@@ -53,8 +51,8 @@ struct SourceTask {
     producer: Producer,
     topic: TopicHandle,
     topic_name: String,
-    /// Before the first record is sent.
-    creation: Option<(TopicCreation, Cluster)>,
+    /// The topic is created before the first record is sent; `None`: it has been, or somebody else sees to it.
+    creation: Option<Creating>,
     converters: Converters,
     tolerance: Tolerance,
     schema: Schema,
@@ -105,7 +103,7 @@ impl SourceTask {
         let creation = match creation {
             Some(creation) => {
                 let admin = clients::cluster(&client(Client::Admin)?, settings)?;
-                Some((creation, admin))
+                Some(Creating::new(creation, admin, context))
             }
             None => None,
         };
@@ -154,15 +152,6 @@ impl SourceTask {
                 said = Some(wanted);
             }
             let is_running = wanted == Wanted::Running;
-            if self.pending.is_some()
-                && let Some((creation, admin)) = self.creation.take()
-            {
-                let created =
-                    patiently(context, || admin.create_if_missing(creation.topic())).await?;
-                if created.is_none() {
-                    return Ok(());
-                }
-            }
             self.push_pending()?;
             self.begin_poll(is_running);
             let idles = is_running && self.pending.is_none() && self.source.is_some();
@@ -172,6 +161,10 @@ impl SourceTask {
                     if changed.is_err() {
                         return Ok(());
                     }
+                }
+                created = created(&mut self.creation), if self.pending.is_some() => {
+                    created?;
+                    self.creation = None;
                 }
                 delivery = self.producer.next(), if moves => self.delivered(delivery)?,
                 polled = ended(&mut self.polling), if self.polling.is_some() => self.polled(polled)?,
@@ -183,7 +176,8 @@ impl SourceTask {
     }
 
     fn waits_for_topic(&self) -> bool {
-        self.pending.is_some() && !self.producer.is_known(self.topic)
+        // The producer's first look at a topic may create it.
+        self.creation.is_none() && self.pending.is_some() && !self.producer.is_known(self.topic)
     }
 
     /// Starts the next poll when there is room for what it brings.
@@ -255,12 +249,10 @@ impl SourceTask {
     /// Fails for a topic that the cluster refuses to tell of, as `KafkaProducer.send` does; any other is waited for.
     fn check_topic(&self) -> Result<(), TaskError> {
         match self.producer.trouble(self.topic) {
-            Some(error) if !error.is_passing() && !is_news(error) => {
-                Err(TaskError::Produce(ProduceError::Kafka {
-                    topic: self.topic_name.clone(),
-                    source: Box::new(error.clone()),
-                }))
-            }
+            Some(error) if !error.passes() => Err(TaskError::Produce(ProduceError::Kafka {
+                topic: self.topic_name.clone(),
+                source: Box::new(error.clone()),
+            })),
             _ => Ok(()),
         }
     }
@@ -413,6 +405,14 @@ impl SourceTask {
             let outcome = told(&mut self.commits.running).await;
             self.committed(outcome);
         }
+    }
+}
+
+/// Waits until the topic has been created.
+async fn created(creation: &mut Option<Creating>) -> Result<(), TaskError> {
+    match creation {
+        Some(creating) => creating.ended().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use regex::Regex;
+use tokio::task::JoinSet;
 
-use super::super::task::TaskError;
+use super::super::outage::outlasted;
+use super::super::task::{Context, TaskError};
 use crate::io::kafka::admin_topics::NewTopic;
+use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::error::KafkaError;
 
 /// How one topic is created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +61,42 @@ impl TopicCreation {
             configs: configs(config, group),
         })))
     }
+}
 
-    /// Returns how the topic is created where it is missing.
-    pub(super) fn topic(&self) -> &NewTopic {
-        &self.0
+/// The creation of a topic beside the task's loop. Dropping it ends it.
+#[derive(Debug)]
+pub(super) struct Creating {
+    topic: TopicCreation,
+    admin: Cluster,
+    /// Whose topic it is, for the log.
+    connector: String,
+    running: JoinSet<Result<(), KafkaError>>,
+}
+
+impl Creating {
+    /// Does nothing yet.
+    pub(super) fn new(topic: TopicCreation, admin: Cluster, context: &Context) -> Self {
+        Self {
+            topic,
+            admin,
+            connector: context.spec.connector.clone(),
+            running: JoinSet::new(),
+        }
+    }
+
+    /// Waits until the topic is there; nothing is lost when the future is dropped.
+    pub(super) async fn ended(&mut self) -> Result<(), TaskError> {
+        if self.running.is_empty() {
+            let (topic, admin) = (self.topic.clone(), self.admin.clone());
+            let connector = self.connector.clone();
+            self.running.spawn(async move {
+                outlasted(&connector, || admin.create_if_missing(&topic.0)).await
+            });
+        }
+        match self.running.join_next().await {
+            Some(Ok(outcome)) => Ok(outcome?),
+            Some(Err(_)) | None => Err(TaskError::Panicked),
+        }
     }
 }
 

@@ -311,7 +311,7 @@ impl Outbox {
         // Behind a batch that was refused every other is out of order.
         let follows =
             code.is_some_and(|code| code.code == errors::OUT_OF_ORDER_SEQUENCE_NUMBER && !is_first);
-        let passes = error.is_retriable() || code.is_some_and(|code| code.retriable);
+        let passes = error.passes();
         let sent = &mut self.in_flight[at];
         let is_too_large = is_code(&error, errors::MESSAGE_TOO_LARGE)
             || is_code(&error, errors::RECORD_LIST_TOO_LARGE);
