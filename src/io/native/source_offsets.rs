@@ -23,13 +23,15 @@ pub struct SourceOffset {
 #[derive(Debug)]
 pub(super) struct SourceOffsets {
     stored: Mutex<Stored>,
-    /// Readings that have begun.
+    /// Readings that have begun, which may have failed.
     begun: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Stored {
     log: LogReader,
+    /// Number of the last reading that has come to the end.
+    read: u64,
     /// What holds for each key; a deleted one is not kept. Of a million positions the boxes are a third less than `Bytes`.
     values: HashMap<Box<[u8]>, Box<[u8]>, RandomState>,
 }
@@ -44,6 +46,7 @@ impl SourceOffsets {
         let offsets = Self {
             stored: Mutex::new(Stored {
                 log: LogReader::new(cluster, topic, isolation),
+                read: 0,
                 values: HashMap::default(),
             }),
             begun: AtomicU64::new(0),
@@ -84,11 +87,11 @@ impl SourceOffsets {
     async fn read_to_end(&self) -> Result<tokio::sync::MutexGuard<'_, Stored>, KafkaError> {
         let asked = self.begun.load(Ordering::SeqCst);
         let mut stored = self.stored.lock().await;
-        if self.begun.load(Ordering::SeqCst) > asked + 1 {
+        if stored.read > asked {
             return Ok(stored);
         }
-        self.begun.fetch_add(1, Ordering::SeqCst);
-        let Stored { log, values } = &mut *stored;
+        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let Stored { log, values, .. } = &mut *stored;
         log.read_to_end(|_, record| {
             let Some(key) = record.key else { return };
             match record.value.filter(|value| !is_no_offset(value)) {
@@ -98,6 +101,7 @@ impl SourceOffsets {
             }
         })
         .await?;
+        stored.read = number;
         Ok(stored)
     }
 }
