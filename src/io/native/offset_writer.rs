@@ -84,11 +84,17 @@ impl Writing {
                 for write in std::mem::take(&mut self.waiting) {
                     self.push(write);
                 }
+            } else if let Some(refusal) = self.producer.refusal(self.topic) {
+                self.refuse(&refusal);
             }
             let moves = !self.producer.is_idle() || !self.producer.is_known(self.topic);
             tokio::select! {
                 write = queue.recv() => match write {
-                    Some(write) => self.waiting.push(write),
+                    Some(write) => {
+                        // What was given up in an outage is written with the next commit.
+                        self.waiting.retain(|write| !write.done.is_closed());
+                        self.waiting.push(write);
+                    }
                     None => return,
                 },
                 delivery = self.producer.next(), if moves => {
@@ -97,6 +103,14 @@ impl Writing {
                     }
                 }
             }
+        }
+    }
+
+    /// Fails what waits, as `KafkaProducer.send` does for a topic that it may not write to.
+    fn refuse(&mut self, refusal: &ProduceError) {
+        for write in std::mem::take(&mut self.waiting) {
+            // Who gave the write up does not listen.
+            let _ = write.done.send(Err(refusal.clone()));
         }
     }
 
@@ -167,5 +181,45 @@ impl Open {
         if let Some(done) = self.done.take() {
             let _ = done.send(Err(error));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::kafka::error::{BrokerError, KafkaError};
+    use crate::io::kafka::settings::ClientSettings;
+    use crate::model::properties::Properties;
+    use crate::protocol::errors;
+
+    #[tokio::test]
+    async fn a_commit_to_a_topic_that_may_not_be_written_is_told_why() {
+        let servers = ("bootstrap.servers".to_owned(), "127.0.0.1:1".to_owned());
+        let properties = Properties::from([servers]);
+        let timeout = std::time::Duration::from_secs(1);
+        let settings = ClientSettings::from_properties(&properties, timeout).unwrap();
+        let cluster = Cluster::unconnected(settings);
+        let mut producer = Producer::new(&cluster, ProducerSettings::default());
+        let topic = producer.topic("offsets");
+        let mut writing = Writing {
+            producer,
+            topic,
+            next_ticket: 0,
+            open: HashMap::new(),
+            waiting: Vec::new(),
+        };
+        let (done, told) = oneshot::channel();
+        let entries = vec![(Bytes::from_static(b"k"), None)];
+        writing.waiting.push(Write { entries, done });
+        let code = errors::TOPIC_AUTHORIZATION_FAILED;
+        let source = KafkaError::from(BrokerError::new("Metadata", "topic offsets", code));
+        writing.refuse(&ProduceError::Kafka {
+            topic: "offsets".to_owned(),
+            source: Box::new(source),
+        });
+        let error = told.await.unwrap().unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("TOPIC_AUTHORIZATION_FAILED"), "{text}");
+        assert!(writing.waiting.is_empty());
     }
 }

@@ -150,9 +150,15 @@ impl Producer {
         self.topics[topic.0].is_known()
     }
 
-    /// Returns why the cluster does not tell the partitions of a topic.
-    pub fn trouble(&self, topic: TopicHandle) -> Option<&KafkaError> {
-        self.topics[topic.0].trouble.as_ref()
+    /// Returns why nothing can be written to a topic: the cluster refuses to tell its partitions, and waiting will not help.
+    pub fn refusal(&self, topic: TopicHandle) -> Option<ProduceError> {
+        let topic = &self.topics[topic.0];
+        let trouble = topic.trouble.as_ref();
+        let trouble = trouble.filter(|error| !topic.is_known() && !error.passes())?;
+        Some(ProduceError::Kafka {
+            topic: topic.name.clone(),
+            source: Box::new(trouble.clone()),
+        })
     }
 
     /// True while the records that were given in and not told of yet leave room for more.
@@ -204,14 +210,15 @@ impl Producer {
     /// Nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<Delivery> {
         loop {
-            self.send_what_can_be_sent();
+            let now = Instant::now();
+            self.send_what_can_be_sent(now);
             if let Some(delivery) = self.deliveries.pop_front() {
                 return Some(delivery);
             }
             if self.is_idle() {
                 self.hurried = false;
             }
-            let due = self.next_due();
+            let due = self.next_due(now);
             tokio::select! {
                 event = self.work.join_next(), if !self.work.is_empty() => {
                     if let Some(Ok(event)) = event
@@ -361,8 +368,7 @@ impl Producer {
         }
     }
 
-    fn send_what_can_be_sent(&mut self) {
-        let now = Instant::now();
+    fn send_what_can_be_sent(&mut self, now: Instant) {
         self.ask_for_metadata(now);
         self.expire(now);
         let has_news = self.topics.iter().any(Topic::has_something);
@@ -376,7 +382,7 @@ impl Producer {
         if self.identity.take_renewed() {
             for topic in &mut self.topics {
                 for outbox in &mut topic.partitions {
-                    outbox.begin_anew();
+                    outbox.renewed();
                 }
             }
         }
@@ -511,10 +517,17 @@ impl Producer {
         }
     }
 
-    /// Returns when something is to be looked at again, whatever happens meanwhile.
-    fn next_due(&self) -> Option<Instant> {
+    /// Returns when something is to be looked at again, whatever happens meanwhile; `now` is when everything was last looked
+    /// at, so that what has become due since is not passed over.
+    fn next_due(&self, now: Instant) -> Option<Instant> {
+        let settings = &self.settings;
         let outboxes = self.topics.iter().flat_map(|topic| &topic.partitions);
-        let outboxes = outboxes.filter_map(|outbox| outbox.due(&self.settings));
+        let outboxes = outboxes.flat_map(|outbox| {
+            let expiry = settings
+                .delivery_timeout
+                .and_then(|timeout| outbox.expiry(timeout));
+            [outbox.due(settings), expiry].into_iter().flatten()
+        });
         let brokers = self.brokers.values().filter_map(|broker| broker.rest_until);
         let metadata = self.metadata.wanted && !self.metadata.asking;
         let metadata = metadata.then_some(self.metadata.rest_until).flatten();
@@ -524,7 +537,9 @@ impl Producer {
             .chain(metadata)
             .chain(self.identity.due().filter(|_| is_waiting))
             .chain(self.metadata.stale_at.filter(|_| !self.metadata.asking));
-        let now = Instant::now();
         times.filter(|at| *at > now).min()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -248,13 +248,8 @@ impl SourceTask {
 
     /// Fails for a topic that the cluster refuses to tell of, as `KafkaProducer.send` does; any other is waited for.
     fn check_topic(&self) -> Result<(), TaskError> {
-        match self.producer.trouble(self.topic) {
-            Some(error) if !error.passes() => Err(TaskError::Produce(ProduceError::Kafka {
-                topic: self.topic_name.clone(),
-                source: Box::new(error.clone()),
-            })),
-            _ => Ok(()),
-        }
+        let refusal = self.producer.refusal(self.topic);
+        refusal.map_or(Ok(()), |error| Err(TaskError::Produce(error)))
     }
 
     fn push(&mut self, line: &Bytes, ticket: u64, timestamp: i64) -> Result<(), TaskError> {

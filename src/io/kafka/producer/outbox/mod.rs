@@ -29,11 +29,17 @@ pub(super) struct Outbox {
     /// Refused, to be sent again.
     again: VecDeque<Batch>,
     in_flight: VecDeque<InFlight>,
+    /// Parts of a batch that could not be compressed anew.
+    uncompressed: Vec<(std::io::Error, Told)>,
     next_serial: u64,
+    /// Whose sequence numbers these are; the producer may have another identity by now.
+    identity: Option<ProducerId>,
+    /// This partition has asked for another identity.
+    is_spent: bool,
     next_sequence: i32,
     /// After the last record that was acknowledged.
     acknowledged: i32,
-    /// The broker has taken a batch of the producer's present id.
+    /// The broker has taken a batch of this identity.
     is_established: bool,
     /// Something was refused; nothing is sent until everything in flight is answered.
     is_held: bool,
@@ -165,7 +171,10 @@ impl Outbox {
 
     /// True when there is something to send, now or later.
     pub(super) fn has_something(&self) -> bool {
-        self.open.is_some() || !self.full.is_empty() || !self.again.is_empty()
+        self.open.is_some()
+            || !self.full.is_empty()
+            || !self.again.is_empty()
+            || !self.uncompressed.is_empty()
     }
 
     /// True when no batch is half full.
@@ -187,6 +196,15 @@ impl Outbox {
         ripe.max(self.rest_until)
     }
 
+    /// Returns when the first of what waits will have waited too long.
+    pub(super) fn expiry(&self, timeout: std::time::Duration) -> Option<Instant> {
+        let again = self.again.front().map(|batch| batch.since);
+        let full = self.full.front().map(|full| full.since);
+        let open = self.open.as_ref().map(|open| open.since);
+        let first = [again, full, open].into_iter().flatten().min();
+        first.map(|since| since + timeout)
+    }
+
     /// Takes the next batch to be sent, if it is its turn.
     pub(super) fn send(
         &mut self,
@@ -195,8 +213,20 @@ impl Outbox {
         identity: Option<ProducerId>,
         settings: &ProducerSettings,
     ) -> Result<Option<Sending>, (std::io::Error, Told)> {
+        if let Some(lost) = self.uncompressed.pop() {
+            return Err(lost);
+        }
         if self.is_held || self.rest_until.is_some_and(|until| until > now) {
             return Ok(None);
+        }
+        let is_signed = |batch: &Batch| batch.sequence.is_some();
+        if self.identity != identity && !self.again.front().is_some_and(is_signed) {
+            // Signed anew, a batch whose answer was lost would be written twice: what an older identity has signed goes with
+            // that one, and nothing else goes before it is settled (`TransactionManager.maybeUpdateProducerIdAndEpoch`).
+            if !self.in_flight.is_empty() {
+                return Ok(None);
+            }
+            self.begin_anew(identity);
         }
         // A broker that knows nothing of the producer takes any sequence number: were the first batch refused, by a leader
         // that is just becoming one, the second would take its place.
@@ -212,7 +242,7 @@ impl Outbox {
             },
         };
         if batch.sequence.is_none() {
-            self.sign(&mut batch, identity);
+            self.sign(&mut batch);
         }
         let serial = self.next_serial;
         self.next_serial += 1;
@@ -243,16 +273,16 @@ impl Outbox {
         self.open.take_if(is_ripe)
     }
 
-    fn sign(&mut self, batch: &mut Batch, identity: Option<ProducerId>) {
+    fn sign(&mut self, batch: &mut Batch) {
         let base = self.next_sequence;
-        let sequence = identity.map_or(Sequence::NONE, |identity| Sequence {
+        let sequence = self.identity.map_or(Sequence::NONE, |identity| Sequence {
             producer_id: identity.id,
             producer_epoch: identity.epoch,
             base,
         });
         let bytes = std::mem::take(&mut batch.bytes);
         batch.bytes = EncodedBatch::of_signed(bytes, batch.count).sign(sequence);
-        if identity.is_some() {
+        if self.identity.is_some() {
             batch.sequence = Some(base);
             self.next_sequence = after(base, batch.count);
         }
@@ -321,6 +351,7 @@ impl Outbox {
             let news = passes && !sent.split;
             tracing::warn!(%error, "a batch is sent again");
             self.last_error = Some(error);
+            self.is_spent |= lost_track;
             return Answer::Again {
                 news,
                 renew: lost_track,
@@ -342,7 +373,12 @@ impl Outbox {
         for sent in self.in_flight.drain(..) {
             if sent.split {
                 self.has_gap = true;
-                refused.extend(halves(sent.batch, settings));
+                for half in halves(sent.batch, settings) {
+                    match half {
+                        Ok(half) => refused.push(half),
+                        Err(lost) => self.uncompressed.push(lost),
+                    }
+                }
             } else {
                 refused.push(sent.batch);
             }
@@ -356,12 +392,20 @@ impl Outbox {
         }
     }
 
-    /// Sequences begin at 0: the producer has a new id. Nothing is in flight.
-    pub(super) fn begin_anew(&mut self) {
+    /// Takes note of the producer's new identity, for which this partition or another has asked. Nothing is in flight.
+    pub(super) fn renewed(&mut self) {
+        if std::mem::take(&mut self.is_spent) {
+            self.identity = None;
+            self.number_anew();
+        }
+    }
+
+    /// Sequences begin at 0. Nothing is in flight, and nothing signed waits.
+    fn begin_anew(&mut self, identity: Option<ProducerId>) {
+        self.identity = identity;
         self.next_sequence = 0;
         self.acknowledged = 0;
         self.is_established = false;
-        self.number_anew();
     }
 
     fn number_anew(&mut self) {
@@ -392,6 +436,7 @@ impl Outbox {
         }
         let open = self.open.take_if(|open| open.since + timeout <= now);
         expired.extend(open.map(|open| open.told));
+        self.is_spent |= unsure;
         let last = self.last_error.clone();
         (expired, unsure, last)
     }
@@ -401,7 +446,8 @@ impl Outbox {
         self.close();
         let again = self.again.drain(..).map(|batch| batch.told);
         let full = self.full.drain(..).map(|full| full.told);
-        again.chain(full).collect()
+        let parts = self.uncompressed.drain(..).map(|(_, told)| told);
+        again.chain(full).chain(parts).collect()
     }
 }
 
@@ -423,15 +469,15 @@ fn encoded(filling: Filling, settings: &ProducerSettings) -> Result<Batch, (std:
     }
 }
 
-/// Makes two batches of one; what cannot be taken apart stays whole.
-fn halves(batch: Batch, settings: &ProducerSettings) -> Vec<Batch> {
+/// Makes two batches of one; what cannot be taken apart stays whole, what cannot be compressed comes as an error.
+fn halves(batch: Batch, settings: &ProducerSettings) -> Vec<Result<Batch, (std::io::Error, Told)>> {
     let records: Option<Vec<_>> = Batches::new(batch.bytes.clone())
         .next()
         .and_then(Result::ok)
         .and_then(|batch| batch.records().ok())
         .and_then(|records| records.collect::<Result<_, _>>().ok());
     let Some(records) = records.filter(|records| records.len() > 1) else {
-        return vec![batch];
+        return vec![Ok(batch)];
     };
     let Batch {
         mut told, since, ..
@@ -440,7 +486,7 @@ fn halves(batch: Batch, settings: &ProducerSettings) -> Vec<Batch> {
     let bytes = told.bytes / 2;
     let told_first = told.split_to(first.len() as u64, bytes);
     let parts = [(first, told_first), (second, told)];
-    let parts = parts.into_iter().filter_map(|(records, told)| {
+    let parts = parts.into_iter().map(|(records, told)| {
         let mut builder = BatchBuilder::with_capacity(bytes);
         for record in records {
             let headers: Vec<_> = record
@@ -463,8 +509,7 @@ fn halves(batch: Batch, settings: &ProducerSettings) -> Vec<Batch> {
             told,
             since,
         };
-        // It was compressed once already.
-        encoded(filling, settings).ok()
+        encoded(filling, settings)
     });
     parts.collect()
 }

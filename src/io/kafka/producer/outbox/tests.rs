@@ -7,6 +7,7 @@ use super::*;
 use crate::io::kafka::error::BrokerError;
 
 const IDENTITY: Option<ProducerId> = Some(ProducerId { id: 9, epoch: 0 });
+const RENEWED: Option<ProducerId> = Some(ProducerId { id: 10, epoch: 0 });
 
 fn settings() -> ProducerSettings {
     ProducerSettings {
@@ -37,11 +38,18 @@ fn established(tickets: u64) -> Outbox {
     outbox
 }
 
+/// Sends the next batch; returns its serial and sequence number.
 fn send(outbox: &mut Outbox) -> Option<(u64, i32)> {
+    let (serial, _, sequence) = send_as(outbox, IDENTITY)?;
+    Some((serial, sequence))
+}
+
+/// Sends the next batch of a producer of this identity; returns its serial, producer id and sequence number.
+fn send_as(outbox: &mut Outbox, identity: Option<ProducerId>) -> Option<(u64, i64, i32)> {
     let now = Instant::now() + settings().retry_backoff;
-    let sending = outbox.send(now, true, IDENTITY, &settings()).unwrap()?;
+    let sending = outbox.send(now, true, identity, &settings()).unwrap()?;
     let batch = Batches::new(sending.bytes).next().unwrap().unwrap();
-    Some((sending.serial, batch.base_sequence))
+    Some((sending.serial, batch.producer_id?, batch.base_sequence))
 }
 
 fn answer(outbox: &mut Outbox, serial: u64, code: i16) -> Answer {
@@ -146,8 +154,55 @@ fn a_broker_that_lost_track_asks_for_a_new_identity() {
     assert_eq!(send(&mut outbox), Some((1, 1)));
     let lost = answer(&mut outbox, 1, errors::OUT_OF_ORDER_SEQUENCE_NUMBER);
     assert!(matches!(lost, Answer::Again { renew: true, .. }));
-    outbox.begin_anew();
-    assert_eq!(send(&mut outbox), Some((2, 0)));
+    outbox.renewed();
+    assert_eq!(send_as(&mut outbox, RENEWED), Some((2, 10, 0)));
+}
+
+#[test]
+fn another_partition_s_new_identity_does_not_sign_a_batch_anew_whose_answer_was_lost() {
+    let mut outbox = established(3);
+    assert_eq!(send(&mut outbox), Some((1, 1)));
+    answer(&mut outbox, 1, errors::REQUEST_TIMED_OUT);
+    outbox.renewed();
+    assert_eq!(send_as(&mut outbox, RENEWED), Some((2, 9, 1)));
+    assert_eq!(send_as(&mut outbox, RENEWED), None, "not settled");
+    let known = answer(&mut outbox, 2, errors::DUPLICATE_SEQUENCE_NUMBER);
+    assert_eq!(acknowledged(&known), [1..2]);
+    assert_eq!(send_as(&mut outbox, RENEWED), Some((3, 10, 0)));
+    assert_eq!(
+        send_as(&mut outbox, RENEWED),
+        None,
+        "the first of an identity"
+    );
+    answer(&mut outbox, 3, errors::NONE);
+    assert_eq!(send_as(&mut outbox, RENEWED), Some((4, 10, 1)));
+}
+
+#[test]
+fn what_cannot_be_compressed_anew_is_told_as_lost() {
+    let mut outbox = Outbox::default();
+    for ticket in [3, 5] {
+        let mut told = Told::default();
+        told.add(ticket, 10);
+        let error = std::io::Error::other("no memory");
+        outbox.uncompressed.push((error, told));
+    }
+    assert!(outbox.has_something());
+    let sent = outbox.send(Instant::now(), false, IDENTITY, &settings());
+    assert_eq!(sent.unwrap_err().1.tickets, [5..6]);
+    let given_up = outbox.give_up();
+    assert_eq!(given_up[0].tickets, [3..4]);
+    assert!(!outbox.has_something());
+}
+
+#[test]
+fn the_time_at_which_the_first_batch_has_waited_too_long_is_known() {
+    let timeout = std::time::Duration::from_secs(9);
+    assert_eq!(Outbox::default().expiry(timeout), None);
+    let before = Instant::now();
+    let outbox = filled(2);
+    let expiry = outbox.expiry(timeout).unwrap();
+    assert!(expiry >= before + timeout && expiry <= Instant::now() + timeout);
 }
 
 #[test]
