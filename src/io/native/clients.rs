@@ -7,7 +7,6 @@ use indexmap::IndexMap;
 use super::settings::WorkerSettings;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::settings::{ClientSettings, SettingsError};
-use crate::io::providers::{self, ProviderError};
 use crate::model::properties::Properties;
 
 /// Which client of a task.
@@ -100,27 +99,6 @@ pub(super) fn cluster(
     };
     let settings = ClientSettings::from_properties(properties, timeout)?;
     Ok(Cluster::unconnected(settings))
-}
-
-/// Returns a connector's configuration with the references to the worker's config providers followed.
-pub(super) fn resolved(
-    worker: &Properties,
-    config: &IndexMap<String, String>,
-) -> Result<IndexMap<String, String>, ProviderError> {
-    let providers = worker
-        .iter()
-        .filter(|(key, _)| key.starts_with("config.providers"));
-    let mut all: Properties = providers
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    all.extend(
-        config
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone())),
-    );
-    let mut resolved = providers::resolve_where(&all, |key| config.contains_key(key))?;
-    resolved.retain(|key, _| config.contains_key(key));
-    Ok(resolved)
 }
 
 fn is_of_a_client(key: &str) -> bool {

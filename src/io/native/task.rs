@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
-use super::clients::{self, ClientError};
+use super::clients::ClientError;
 use super::host::Shared;
 use super::outage::outlasted;
 use super::{TaskReport, TaskSpec, TaskState, sink, source};
@@ -16,7 +16,7 @@ use crate::connectors::{self, Kind, SinkError, SourceError};
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::producer::ProduceError;
 use crate::io::kafka::settings::SettingsError;
-use crate::io::providers::ProviderError;
+use crate::io::providers::{self, ProviderError};
 
 /// What a task is asked to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,18 +224,32 @@ pub(super) enum TaskError {
 }
 
 async fn run(context: &mut Context) -> Result<(), TaskError> {
-    let class = context.spec.connector_config.get("connector.class");
+    let mut wanted = context.wanted.clone();
+    (context.connector_config, context.task_config) = tokio::select! {
+        resolved = resolved(context) => resolved?,
+        () = told_to_stop(&mut wanted) => return Ok(()),
+    };
+    let class = context.connector_config.get("connector.class");
     let class = class.map_or("", String::as_str);
     let connector = connectors::resolve(class).ok_or_else(|| TaskError::UnknownConnector {
         class: class.to_owned(),
     })?;
-    let worker = &context.host.settings.worker;
-    context.connector_config = clients::resolved(worker, &context.spec.connector_config)?;
-    context.task_config = clients::resolved(worker, &context.spec.task_config)?;
     match connector.kind() {
         Kind::Source => source::run(context).await,
         Kind::Sink => sink::run(context).await,
     }
+}
+
+/// Follows the references of both configurations, in a thread where a provider's file may be on a disk that hangs.
+async fn resolved(
+    context: &Context,
+) -> Result<(IndexMap<String, String>, IndexMap<String, String>), TaskError> {
+    let (host, spec) = (Arc::clone(&context.host), context.spec.clone());
+    let resolved = tokio::task::spawn_blocking(move || {
+        let follow = |config| providers::resolve_connector(&host.settings.worker, config);
+        Ok((follow(&spec.connector_config)?, follow(&spec.task_config)?))
+    });
+    resolved.await.unwrap_or(Err(TaskError::Panicked))
 }
 
 /// Returns the error and its causes, as a stack trace names them.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::engine::{Done, Engine, Reading};
-use super::plugins::{PluginError, Plugins, strings};
+use super::plugins::{PluginError, strings};
 use super::rest::{self, TaskPost};
 use crate::io::embedded::rest_server::read;
 use crate::io::kafka::offsets::OffsetSpec;
@@ -54,14 +54,18 @@ impl Engine {
             Action::Status(status) => self.status(status),
             Action::PruneStatuses(config) => self.prune_statuses(&config),
             Action::StartConnector { connector, state } => {
-                let outcome = self.parts.shares.plugins.start(&state);
-                self.answer_connector(connector, outcome);
+                let plugins = Arc::clone(&self.parts.shares.plugins);
+                let start = move || plugins.start(&state).map_err(|error| error.to_string());
+                self.call(&connector, start, started);
             }
             Action::MakeTaskConfigs { connector, state } => {
-                let outcome = self.parts.shares.plugins.task_configs(&state);
-                let outcome = outcome.map_err(|error| error.to_string());
-                self.events
-                    .push_back(Event::TaskConfigs { connector, outcome });
+                let plugins = Arc::clone(&self.parts.shares.plugins);
+                let make = move || {
+                    let configs = plugins.task_configs(&state);
+                    configs.map_err(|error| error.to_string())
+                };
+                let made = |connector, outcome| Event::TaskConfigs { connector, outcome };
+                self.call(&connector, make, made);
             }
             Action::ForwardTasks {
                 connector,
@@ -213,13 +217,14 @@ impl Engine {
         }
     }
 
-    fn answer_connector(&mut self, connector: String, outcome: Result<(), PluginError>) {
-        if let Err(error) = &outcome {
-            tracing::error!(connector, %error, "a connector can not run");
-        }
-        let outcome = outcome.map_err(|error| error.to_string());
-        self.events
-            .push_back(Event::Connector { connector, outcome });
+    /// Asks a connector's code beside the loop.
+    fn call<T, F>(&mut self, connector: &str, call: F, told: fn(String, Result<T, String>) -> Event)
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, String> + Send + 'static,
+    {
+        let called = self.plugin_calls.begin(connector, call, told);
+        self.work.spawn(async { Done::Called(called.await) });
     }
 
     fn forward_tasks(&mut self, connector: String, leader_url: String, configs: TaskConfigs) {
@@ -255,13 +260,7 @@ impl Engine {
         state: &ConnectorState,
         generation: i32,
     ) {
-        match spec(
-            &self.parts.shares.plugins,
-            &connector,
-            task,
-            state,
-            generation,
-        ) {
+        match spec(&connector, task, state, generation) {
             Ok(spec) => {
                 let handle = self.parts.host.spawn(spec, self.reports.clone());
                 self.tasks.insert((connector, task), handle);
@@ -311,6 +310,13 @@ impl Engine {
     }
 }
 
+fn started(connector: String, outcome: Result<(), String>) -> Event {
+    if let Err(error) = &outcome {
+        tracing::error!(connector, %error, "a connector can not run");
+    }
+    Event::Connector { connector, outcome }
+}
+
 /// Tries until the records are there or the time is up.
 async fn write(writer: &Writer, records: Vec<Record>, until: Instant) -> Result<(), WriteFailure> {
     let records: Vec<_> = records.into_iter().map(outgoing).collect();
@@ -340,16 +346,16 @@ fn is_configured(config: &ConfigState, connector: &str, task: i32) -> bool {
     })
 }
 
+/// Returns what a task is started with; it follows references itself, in the moment it starts.
 fn spec(
-    plugins: &Plugins,
     connector: &str,
     task: i32,
     state: &ConnectorState,
     generation: i32,
 ) -> Result<TaskSpec, PluginError> {
-    let connector_config = plugins.resolved(&strings(&state.properties)?)?;
+    let connector_config = strings(&state.properties)?;
     let task_config = match state.tasks.get(&task) {
-        Some(config) => plugins.resolved(&strings(config)?)?,
+        Some(config) => strings(config)?,
         None => return Err(PluginError::NoTask { task }),
     };
     Ok(TaskSpec {
@@ -360,4 +366,37 @@ fn spec(
         paused: state.target != TargetState::Started,
         generation,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::storage_records::ConnectorProperties;
+
+    #[test]
+    fn a_task_is_started_with_references_as_they_are() {
+        let reference = "${file:/run/secrets:password}";
+        let setting = ("producer.override.x".to_owned(), Some(reference.to_owned()));
+        let properties = ConnectorProperties {
+            settings: [setting].into_iter().collect(),
+            not_strings: Vec::new(),
+        };
+        let state = ConnectorState {
+            properties: properties.clone(),
+            target: TargetState::Started,
+            has_run: true,
+            may_have_run: false,
+            task_count: Some(1),
+            tasks: BTreeMap::from([(0, properties)]),
+            is_applied: true,
+            inconsistent: false,
+        };
+        let spec = spec("c", 0, &state, 3).unwrap();
+        assert_eq!(spec.connector_config["producer.override.x"], reference);
+        assert_eq!(spec.task_config["producer.override.x"], reference);
+        let missing = super::spec("c", 1, &state, 3).unwrap_err();
+        assert_eq!(missing, PluginError::NoTask { task: 1 });
+    }
 }

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::plugin_calls::{Called, PluginCalls};
 use super::rest::{Answer, Ask, Shares};
 use super::settings::Settings;
 use super::status_writer::StatusWriter;
@@ -61,6 +62,7 @@ pub(super) struct Engine {
     pub(super) parts: Parts,
     pub(super) events: VecDeque<Event>,
     pub(super) work: JoinSet<Done>,
+    pub(super) plugin_calls: PluginCalls,
     pub(super) tasks: BTreeMap<TaskKey, TaskHandle>,
     /// Tasks that were told to stop, by their incarnations.
     pub(super) stopping: BTreeMap<TaskKey, u64>,
@@ -90,6 +92,8 @@ pub(super) struct Reading {
 /// What came of work beside the loop.
 pub(super) enum Done {
     Event(Event),
+    /// What a connector's code says.
+    Called(Called),
     /// The present end of the config topic, for the reading of this number.
     End(u64, Result<i64, KafkaError>),
     /// These tasks have ended or were given up.
@@ -124,6 +128,7 @@ impl Engine {
             parts,
             events: VecDeque::new(),
             work: JoinSet::new(),
+            plugin_calls: PluginCalls::default(),
             tasks: BTreeMap::new(),
             stopping: BTreeMap::new(),
             reports,
@@ -311,6 +316,7 @@ impl Engine {
     fn done(&mut self, done: Done) {
         match done {
             Done::Event(event) => self.events.push_back(event),
+            Done::Called(called) => self.events.extend(self.plugin_calls.take(called)),
             Done::End(number, end) => {
                 let reading = self.reading.as_mut();
                 let Some(reading) = reading.filter(|reading| reading.number == number) else {

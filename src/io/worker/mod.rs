@@ -6,6 +6,7 @@
 
 mod carry_out;
 mod engine;
+mod plugin_calls;
 mod plugins;
 mod rest;
 mod settings;

@@ -1,5 +1,7 @@
 //! What can be run, whether a configuration is right, and where a connector stands.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -49,11 +51,12 @@ pub(super) async fn validate(
             format!("Included connector type {given} does not match request type {plugin}");
         return Err(Refused(StatusCode::BAD_REQUEST, message));
     }
-    let (_, mut errors) = api
-        .0
-        .plugins
-        .errors(&config)
-        .map_err(|wrong| invalid(&wrong))?;
+    let (plugins, checked) = (Arc::clone(&api.0.plugins), config.clone());
+    // A provider's file may be on a disk that is slow.
+    let found = tokio::task::spawn_blocking(move || plugins.errors(&checked)).await;
+    let found =
+        found.map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    let (_, mut errors) = found.map_err(|wrong| invalid(&wrong))?;
     if !config.contains_key("name") {
         let message = "Missing required configuration \"name\" which has no default value.";
         errors.push(ConfigError {
