@@ -15,15 +15,18 @@ pub(super) enum Client {
     Producer,
     Consumer,
     Admin,
+    /// Of the queue for records that cannot be converted.
+    DeadLetterProducer,
+    DeadLetterAdmin,
 }
 
 impl Client {
     /// The prefix of its settings in the worker file.
     fn prefix(self) -> &'static str {
         match self {
-            Self::Producer => "producer.",
+            Self::Producer | Self::DeadLetterProducer => "producer.",
             Self::Consumer => "consumer.",
-            Self::Admin => "admin.",
+            Self::Admin | Self::DeadLetterAdmin => "admin.",
         }
     }
 
@@ -32,6 +35,8 @@ impl Client {
             Self::Producer => "producer",
             Self::Consumer => "consumer",
             Self::Admin => "adminclient",
+            Self::DeadLetterProducer => "dlq-producer",
+            Self::DeadLetterAdmin => "dlq-adminclient",
         };
         format!("connector-{kind}-{connector}-{task}")
     }
@@ -63,7 +68,7 @@ pub(super) fn properties(
 ) -> Result<Properties, ClientError> {
     let worker = &settings.worker;
     let mut properties = Properties::new();
-    if client == Client::Admin {
+    if matches!(client, Client::Admin | Client::DeadLetterAdmin) {
         // An admin client of the JVM takes the worker's own settings first.
         let own = worker.iter().filter(|(key, _)| !is_of_a_client(key));
         properties.extend(own.map(|(key, value)| (key.clone(), value.clone())));
@@ -78,6 +83,20 @@ pub(super) fn properties(
     check_policy(&settings.override_policy, &prefix, &overrides)?;
     properties.extend(overrides);
     Ok(properties)
+}
+
+/// Returns the group of a sink's consumers; the references of the connector's configuration have been followed.
+pub(in crate::io) fn consumer_group(
+    worker: &Properties,
+    connector_config: &IndexMap<String, String>,
+    connector: &str,
+) -> String {
+    let own = connector_config.get("consumer.override.group.id");
+    let own = own.or_else(|| worker.get("consumer.group.id"));
+    own.map_or_else(
+        || format!("connect-{connector}"),
+        |group| group.trim().to_owned(),
+    )
 }
 
 /// Returns a cluster as the client sees it. Connects when it is first used.
@@ -185,6 +204,26 @@ mod tests {
             ("acks", "all"),
         ];
         assert_eq!(found.unwrap(), of(&expected));
+    }
+
+    #[test]
+    fn the_clients_of_the_dead_letter_queue_have_names_of_their_own() {
+        let ids = [Client::DeadLetterProducer, Client::DeadLetterAdmin].map(|of| of.id("c", 2));
+        let expected = [
+            "connector-dlq-producer-c-2",
+            "connector-dlq-adminclient-c-2",
+        ];
+        assert_eq!(ids, expected);
+    }
+
+    #[test]
+    fn a_sink_s_group_is_the_connector_s_the_worker_s_or_named_after_the_connector() {
+        let worker = of(&[("consumer.group.id", "w ")]);
+        let connector = of(&[("consumer.override.group.id", "own")]);
+        let none = of(&[]);
+        assert_eq!(consumer_group(&worker, &connector, "c"), "own");
+        assert_eq!(consumer_group(&worker, &none, "c"), "w");
+        assert_eq!(consumer_group(&none, &none, "c"), "connect-c");
     }
 
     #[test]

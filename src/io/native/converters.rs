@@ -88,5 +88,29 @@ fn configured(
         let key = key.strip_prefix(&prefix)?;
         Some((key.to_owned(), value.clone()))
     });
-    (class.cloned().unwrap_or_default(), settings.collect())
+    // As `ConfigDef` reads a class.
+    let class = class.map(|class| class.trim().to_owned());
+    (class.unwrap_or_default(), settings.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spaces_around_a_class_do_not_count() {
+        let class = " org.apache.kafka.connect.storage.StringConverter\t";
+        let names = ["key.converter", "value.converter", "header.converter"];
+        let header = " org.apache.kafka.connect.storage.SimpleHeaderConverter ";
+        let classes = names.map(|name| {
+            let class = if name.starts_with('h') { header } else { class };
+            (name.to_owned(), class.to_owned())
+        });
+        let config: IndexMap<String, String> = classes.into_iter().collect();
+        let nothing = IndexMap::new();
+        assert!(converter_errors(&nothing, &config).is_empty());
+        assert!(converter_errors(&config, &nothing).is_empty());
+        let converters = Converters::of(&config, &nothing).unwrap();
+        assert_eq!(converters.classes.key, class.trim());
+    }
 }

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+pub(in crate::io) use clients::consumer_group;
 pub(in crate::io) use converters::converter_errors;
 pub use host::{HostError, TaskHost};
 pub use source_offsets::SourceOffset;

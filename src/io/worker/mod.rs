@@ -211,11 +211,14 @@ impl Worker {
         let shares = Arc::new(Shares {
             shown,
             asks,
-            plugins,
             http,
             verification: settings.verification.clone(),
             host: std::sync::OnceLock::new(),
-            sinks: SinkOffsets(cluster.clone()),
+            sinks: SinkOffsets {
+                cluster: cluster.clone(),
+                plugins: Arc::clone(&plugins),
+            },
+            plugins,
         });
         Ok(Self {
             serving: rest::serve(listeners, Arc::clone(&shares)),

@@ -71,6 +71,16 @@ impl Plugins {
         Ok(providers::resolve_connector(&self.worker, config)?)
     }
 
+    /// Returns the group of a sink's consumers.
+    pub(super) fn consumer_group(
+        &self,
+        connector: &str,
+        config: &IndexMap<String, String>,
+    ) -> Result<String, PluginError> {
+        let config = self.resolved(config)?;
+        Ok(native::consumer_group(&self.worker, &config, connector))
+    }
+
     /// Finds the class of a configuration.
     pub(in crate::io) fn class(
         config: &IndexMap<String, String>,

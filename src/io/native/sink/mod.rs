@@ -69,18 +69,17 @@ impl SinkTask {
         let client =
             |client| clients::properties(client, settings, config, &spec.connector, spec.task);
         let mut properties = client(Client::Consumer)?;
-        properties
-            .entry("group.id".to_owned())
-            .or_insert_with(|| format!("connect-{}", spec.connector));
+        let group = clients::consumer_group(&settings.worker, config, &spec.connector);
+        properties.insert("group.id".to_owned(), group);
         let subscription = subscription(&context.task_config)?;
         let consumer_settings = ConsumerSettings::from_properties(&properties, subscription)?;
         let converters = Converters::of(&settings.worker, config)?;
         let tolerance = Tolerance::of(config);
         let dead_letters = match DeadLetters::topic_of(config) {
             Some(topic) => {
-                let admin = clients::cluster(&client(Client::Admin)?, settings)?;
-                let letters =
-                    DeadLetters::new(topic, config, &client(Client::Producer)?, settings)?;
+                let admin = clients::cluster(&client(Client::DeadLetterAdmin)?, settings)?;
+                let producer = client(Client::DeadLetterProducer)?;
+                let letters = DeadLetters::new(topic, config, &producer, settings)?;
                 let new = dead_letters::new_topic(letters.topic(), config)?;
                 if patiently(context, || admin.create_if_missing(&new))
                     .await?

@@ -108,6 +108,7 @@ pub(super) async fn offsets(State(api): State<Api>, Path(name): Path<String>) ->
         api.0.sinks.offsets(&name, &config.collect()).await
     } else {
         let found = host.offsets(&name).await;
+        let found = found.map_err(|error| error.to_string());
         found.map(|found| {
             found
                 .into_iter()
@@ -118,7 +119,7 @@ pub(super) async fn offsets(State(api): State<Api>, Path(name): Path<String>) ->
     };
     match found {
         Ok(offsets) => Json(ConnectorOffsets { offsets }).into_response(),
-        Err(failed) => error(StatusCode::INTERNAL_SERVER_ERROR, &failed.to_string()),
+        Err(failed) => error(StatusCode::INTERNAL_SERVER_ERROR, &failed),
     }
 }
 
