@@ -78,6 +78,11 @@ impl FileStreamSink {
         Ok(())
     }
 
+    /// True when nothing that was put waits for [`Self::end_of_batch`].
+    pub fn is_handed_over(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
     /// Hands over what was put: whole lines, so that tasks that share a file do not tear each other's.
     pub fn end_of_batch(&mut self) -> Result<(), SinkError> {
         if self.buffer.is_empty() {

@@ -57,6 +57,23 @@ pub struct Fetched {
 }
 
 impl Fetched {
+    /// Makes what a broker would have sent.
+    #[cfg(test)]
+    pub fn of(topic: &str, data: bytes::Bytes) -> Self {
+        let chunk = crate::io::kafka::fetcher::Chunk {
+            partition: 0,
+            from: 0,
+            end: i64::MAX,
+            data,
+            aborted: Vec::new(),
+        };
+        Self {
+            topic: topic.into(),
+            partition: 0,
+            chunk,
+        }
+    }
+
     /// Gives the records to `on_record`, in order; returns where to go on.
     pub fn decode(self, on_record: impl FnMut(Record)) -> Result<Decoded, RecordBatchError> {
         let chunk = self.chunk;
@@ -181,9 +198,13 @@ impl Consumer {
             };
             let offsets = self.cluster.offsets(topic, which).await?;
             for (of, partition) in partitions.iter().filter(|(of, _)| of == topic) {
-                if let Some(offset) = offsets.get(partition) {
-                    positions.insert((of.clone(), *partition), *offset);
-                }
+                let Some(offset) = offsets.get(partition) else {
+                    // A broker that lags behind has not heard of it yet; left out, it would not be read.
+                    let resource = crate::io::kafka::acl::Resource::partition(of, *partition);
+                    let code = errors::UNKNOWN_TOPIC_OR_PARTITION;
+                    return Err(BrokerError::new("ListOffsets", resource, code).into());
+                };
+                positions.insert((of.clone(), *partition), *offset);
             }
         }
         Ok(positions)
@@ -250,6 +271,8 @@ impl Consumer {
     /// Leaves the group.
     pub async fn leave(mut self) {
         self.fetching = None;
+        // A membership that has failed may be waiting to tell so.
+        self.membership.close();
         if let Some(leave) = self.leave.take() {
             // The membership may have failed, and has left then.
             let _ = leave.send(());

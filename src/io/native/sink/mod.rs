@@ -38,7 +38,7 @@ pub(super) async fn run(context: &mut Context) -> Result<(), TaskError> {
 }
 
 /// What putting gives back: the putter itself, and how far it came.
-type Putting = JoinHandle<(Putter, Result<Put, TaskError>)>;
+type Putting = JoinHandle<(Putter, Put, Result<(), TaskError>)>;
 
 type Offsets = BTreeMap<TopicPartition, i64>;
 
@@ -52,6 +52,8 @@ struct SinkTask {
     committed: Offsets,
     committing: Option<JoinHandle<Result<Offsets, KafkaError>>>,
     next_commit: Instant,
+    /// The time to commit came while it could not be done.
+    commit_is_due: bool,
     flush_interval: Duration,
     flush_timeout: Duration,
     dead_letters: Option<DeadLetters>,
@@ -109,6 +111,7 @@ impl SinkTask {
             committed: Offsets::new(),
             committing: None,
             next_commit: Instant::now() + settings.flush_interval,
+            commit_is_due: false,
             flush_interval: settings.flush_interval,
             flush_timeout: settings.flush_timeout,
             dead_letters,
@@ -129,6 +132,9 @@ impl SinkTask {
                 self.change(wanted).await?;
                 context.report(wanted.state());
                 said = Some(wanted);
+            }
+            if self.commit_is_due && self.committing.is_none() && self.putting.is_none() {
+                self.begin_commit().await?;
             }
             let is_running = wanted == Wanted::Running;
             self.fetch(is_running);
@@ -287,28 +293,31 @@ impl SinkTask {
         if let Some(mut putter) = self.putter.take() {
             // A disk may keep its writer waiting.
             self.putting = Some(tokio::task::spawn_blocking(move || {
-                let put = putter.put(fetched);
-                (putter, put)
+                let (put, outcome) = putter.put(fetched);
+                (putter, put, outcome)
             }));
         }
     }
 
-    fn put(&mut self, outcome: Option<(Putter, Result<Put, TaskError>)>) -> Result<(), TaskError> {
+    fn put(
+        &mut self,
+        ended: Option<(Putter, Put, Result<(), TaskError>)>,
+    ) -> Result<(), TaskError> {
         self.putting = None;
-        let (putter, put) = outcome.ok_or(TaskError::Panicked)?;
+        let (putter, put, outcome) = ended.ok_or(TaskError::Panicked)?;
         self.putter = Some(putter);
-        let put = put?;
         if let Some(letters) = &mut self.dead_letters {
             letters.add(put.letters);
         }
         // Of a partition that was taken away meanwhile nothing is committed.
-        if let Some(position) = self
-            .positions
-            .get_mut(&(put.topic.to_string(), put.partition))
+        if let Some(next_offset) = put.next_offset
+            && let Some(position) = self
+                .positions
+                .get_mut(&(put.topic.to_string(), put.partition))
         {
-            *position = put.next_offset;
+            *position = next_offset;
         }
-        Ok(())
+        outcome
     }
 
     async fn finish_putting(&mut self) -> Result<(), TaskError> {
@@ -322,9 +331,9 @@ impl SinkTask {
     /// Commits in the background what has been put.
     async fn begin_commit(&mut self) -> Result<(), TaskError> {
         self.next_commit = Instant::now() + self.flush_interval;
-        if self.committing.is_some() || self.putting.is_some() {
-            // With the next chunk's end, or the next interval.
-            self.next_commit = Instant::now() + self.flush_interval.min(PAUSE);
+        self.commit_is_due = self.committing.is_some() || self.putting.is_some();
+        if self.commit_is_due {
+            // Before the next chunk is put.
             return Ok(());
         }
         let Some(changed) = self.flushed().await? else {
@@ -388,22 +397,26 @@ impl SinkTask {
 
     /// Commits before the partitions are given back.
     async fn commit_now(&mut self) -> Result<(), TaskError> {
-        let deadline = Instant::now() + self.flush_timeout;
-        self.await_commit(deadline).await;
+        self.await_commit().await;
         self.begin_commit().await?;
-        self.await_commit(deadline).await;
+        self.await_commit().await;
         Ok(())
     }
 
-    async fn await_commit(&mut self, deadline: Instant) {
+    async fn await_commit(&mut self) {
         if self.committing.is_none() {
             return;
         }
-        let outcome = tokio::time::timeout_at(deadline, committed(&mut self.committing)).await;
-        match outcome {
-            Ok(outcome) => self.take_commit(outcome),
-            Err(_) => self.take_commit(Err("not within offset.flush.timeout.ms".to_owned())),
-        }
+        let ended = committed(&mut self.committing);
+        let outcome = tokio::time::timeout(self.flush_timeout, ended).await;
+        let outcome = outcome.unwrap_or_else(|_| {
+            if let Some(committing) = &self.committing {
+                // Landing late, it would move the offsets back behind what is committed after it.
+                committing.abort();
+            }
+            Err("not within offset.flush.timeout.ms".to_owned())
+        });
+        self.take_commit(outcome);
     }
 
     /// Commits what was put and leaves the group.
@@ -411,6 +424,10 @@ impl SinkTask {
         self.stop_fetching();
         let put = self.finish_putting().await;
         let committed = self.commit_now().await;
+        if let Some(letters) = &mut self.dead_letters {
+            // The record that fails the task has its letter too, and no offset.
+            letters.drain(self.flush_timeout).await;
+        }
         if let Some(consumer) = self.consumer.take() {
             consumer.leave().await;
         }
@@ -419,7 +436,7 @@ impl SinkTask {
 }
 
 /// Waits for the end of putting; `None`: it panicked.
-async fn ended(putting: &mut Option<Putting>) -> Option<(Putter, Result<Put, TaskError>)> {
+async fn ended(putting: &mut Option<Putting>) -> Option<(Putter, Put, Result<(), TaskError>)> {
     match putting {
         Some(putting) => putting.await.ok(),
         None => std::future::pending().await,
