@@ -314,6 +314,11 @@ impl KafkaError {
         }
     }
 
+    /// True for what [`Self::passes`] without being the answer that a topic is missing: for who reads a topic, it was deleted.
+    pub fn is_outage(&self) -> bool {
+        self.passes() && self.broker().is_none_or(BrokerError::is_transient)
+    }
+
     /// True when the credentials were refused: trying them at another broker may lock the account.
     pub fn is_decisive(&self) -> bool {
         matches!(
@@ -555,6 +560,8 @@ mod tests {
             assert!(passing.passes(), "{passing}");
         }
         assert!(!unknown().is_retriable(), "a person can correct it");
+        let deleted = gave_up(missing().into());
+        assert!(unknown().is_outage() && !deleted.is_outage());
         let code = errors::TOPIC_AUTHORIZATION_FAILED;
         for lasting in [
             gave_up(login()),

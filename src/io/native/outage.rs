@@ -19,7 +19,7 @@ where
 {
     loop {
         match attempt().await {
-            Err(error) if error.passes() => {
+            Err(error) if error.is_outage() => {
                 tracing::warn!(connector, %error, "the task waits for Kafka");
                 tokio::time::sleep(PAUSE).await;
             }

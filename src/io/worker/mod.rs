@@ -26,7 +26,7 @@ use crate::io::embedded::rest_server::{self, Shared};
 use crate::io::embedded::{ConfigStore, Membership, Statuses};
 use crate::io::isolation::isolations;
 use crate::io::kafka::cluster::Cluster;
-use crate::io::kafka::error::{BrokerError, KafkaError, KafkaErrorKind};
+use crate::io::kafka::error::{KafkaError, KafkaErrorKind};
 use crate::io::kafka::group::GroupClient;
 use crate::io::kafka::settings::{ClientSettings, SettingsError};
 use crate::io::kafka::writer::Writer;
@@ -114,9 +114,7 @@ impl WorkerError {
         let (Self::Kafka(error) | Self::Host(HostError::Kafka(error))) = self else {
             return false;
         };
-        // A topic that is missing at the start is not waited for either.
-        let is_transient = error.broker().is_none_or(BrokerError::is_transient);
-        error.passes() && is_transient && error.kind() != KafkaErrorKind::UnknownHost
+        error.is_outage() && error.kind() != KafkaErrorKind::UnknownHost
     }
 
     /// Returns what to do next, as a sentence.

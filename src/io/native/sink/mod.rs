@@ -247,7 +247,7 @@ impl SinkTask {
         } else {
             error
         };
-        if !error.passes() {
+        if !error.is_outage() {
             return Err(error.into());
         }
         tracing::warn!(%error, "reading is tried again");
