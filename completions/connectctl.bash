@@ -191,7 +191,7 @@ _connectctl() {
 
     case "${cmd}" in
         connectctl)
-            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version completions config man capture doctor migrate offsets run topics help"
+            opts="-v -h -V --color --timeout --verbose --help --version completions config man capture doctor migrate offsets run topics help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -213,7 +213,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__capture)
-            opts="-y -o -v -h -V --source-url --out --offsets --stop --yes --dry-run --output --user --cacert --cert --key --color --show-secrets --timeout --verbose --help --version"
+            opts="-y -o -v -h -V --source-url --out --offsets --stop --yes --dry-run --output --user --cacert --cert --key --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -271,7 +271,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__completions)
-            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version bash elvish fish powershell zsh"
+            opts="-v -h -V --color --timeout --verbose --help --version bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -293,7 +293,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__config)
-            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version show help"
+            opts="-v -h -V --color --timeout --verbose --help --version show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -357,7 +357,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__config__subcmd__show)
-            opts="-o -v -h -V --output --as --color --show-secrets --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --show-secrets --as --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -391,7 +391,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__doctor)
-            opts="-o -v -h -V --worker-config --bootstrap-server --command-config --no-write --output --color --show-secrets --timeout --verbose --help --version"
+            opts="-o -v -h -V --worker-config --bootstrap-server --command-config --no-write --output --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -727,7 +727,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__man)
-            opts="-v -h -V --out --color --show-secrets --timeout --verbose --help --version"
+            opts="-v -h -V --out --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -753,7 +753,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__migrate)
-            opts="-y -o -v -h -V --dry-run --offline --yes --out --output --accept --verify --source-url --source-stopped --offsets --no-offsets --rename --delete-old --group-id --config-topic --offset-topic --status-topic --replication-factor --set --initial-state --adopt --overwrite-offsets --url --user --cacert --cert --key --color --show-secrets --timeout --verbose --help --version"
+            opts="-y -o -v -h -V --dry-run --offline --yes --out --output --accept --verify --source-url --source-stopped --offsets --no-offsets --rename --delete-old --group-id --config-topic --offset-topic --status-topic --replication-factor --set --initial-state --adopt --overwrite-offsets --url --user --cacert --cert --key --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -855,7 +855,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__offsets)
-            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version show seed export diff where help"
+            opts="-v -h -V --color --timeout --verbose --help --version show seed export diff where help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -877,7 +877,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__offsets__subcmd__diff)
-            opts="-o -v -h -V --connector --output --user --cacert --cert --key --color --show-secrets --timeout --verbose --help --version"
+            opts="-o -v -h -V --connector --output --user --cacert --cert --key --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -927,7 +927,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__offsets__subcmd__export)
-            opts="-o -v -h -V --to --connector --rename --accept --dry-run --output --worker-config --bootstrap-server --command-config --color --show-secrets --timeout --verbose --help --version"
+            opts="-o -v -h -V --to --connector --rename --accept --dry-run --output --worker-config --bootstrap-server --command-config --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1083,7 +1083,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__offsets__subcmd__seed)
-            opts="-y -o -v -h -V --connector --rename --overwrite-offsets --source-stopped --backup --dry-run --yes --output --worker-config --bootstrap-server --command-config --color --show-secrets --timeout --verbose --help --version"
+            opts="-y -o -v -h -V --connector --rename --overwrite-offsets --source-stopped --backup --dry-run --yes --output --worker-config --bootstrap-server --command-config --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1137,7 +1137,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__offsets__subcmd__show)
-            opts="-o -v -h -V --url --partitions --connector --output --worker-config --bootstrap-server --command-config --user --cacert --cert --key --color --show-secrets --timeout --verbose --help --version"
+            opts="-o -v -h -V --url --partitions --connector --output --worker-config --bootstrap-server --command-config --user --cacert --cert --key --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1207,7 +1207,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__offsets__subcmd__where)
-            opts="-o -v -h -V --offsets --url --output --worker-config --bootstrap-server --command-config --user --cacert --cert --key --color --show-secrets --timeout --verbose --help --version"
+            opts="-o -v -h -V --offsets --url --output --worker-config --bootstrap-server --command-config --user --cacert --cert --key --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1273,7 +1273,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__run)
-            opts="-v -h -V --connectors --log-format --color --show-secrets --timeout --verbose --help --version"
+            opts="-v -h -V --connectors --log-format --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1303,7 +1303,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__topics)
-            opts="-v -h -V --color --show-secrets --timeout --verbose --help --version create check describe repair help"
+            opts="-v -h -V --color --timeout --verbose --help --version create check describe repair help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1325,7 +1325,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__topics__subcmd__check)
-            opts="-o -v -h -V --worker-config --bootstrap-server --command-config --output --color --show-secrets --timeout --verbose --help --version"
+            opts="-o -v -h -V --worker-config --bootstrap-server --command-config --output --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1367,7 +1367,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__topics__subcmd__create)
-            opts="-o -v -h -V --worker-config --bootstrap-server --command-config --dry-run --output --color --show-secrets --timeout --verbose --help --version"
+            opts="-o -v -h -V --worker-config --bootstrap-server --command-config --dry-run --output --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1409,7 +1409,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__topics__subcmd__describe)
-            opts="-o -v -h -V --worker-config --bootstrap-server --command-config --output --color --show-secrets --timeout --verbose --help --version"
+            opts="-o -v -h -V --worker-config --bootstrap-server --command-config --output --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1535,7 +1535,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__topics__subcmd__repair)
-            opts="-y -o -v -h -V --worker-config --bootstrap-server --command-config --dry-run --yes --output --color --show-secrets --timeout --verbose --help --version"
+            opts="-y -o -v -h -V --worker-config --bootstrap-server --command-config --dry-run --yes --output --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_connectctl_global_optspecs
-    string join \n color= show-secrets timeout= v/verbose h/help V/version
+    string join \n color= timeout= v/verbose h/help V/version
 end
 
 function __fish_connectctl_needs_command
@@ -28,7 +28,6 @@ complete -c connectctl -n "__fish_connectctl_needs_command" -l color -d 'When to
 always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_needs_command" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_needs_command" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_needs_command" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_needs_command" -s V -l version -d 'Print version'
@@ -46,7 +45,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -l co
 always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand completions" -s V -l version -d 'Print version'
@@ -54,7 +52,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand config; and not __
 always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help'
 complete -c connectctl -n "__fish_connectctl_using_subcommand config; and not __fish_seen_subcommand_from show help" -s V -l version -d 'Print version'
@@ -83,7 +80,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand man" -l color -d '
 always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand man" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand man" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand man" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand man" -s V -l version -d 'Print version'
@@ -103,7 +99,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l timeou
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l stop -d 'Stop the connectors first (Kafka 3.5 and later), so that their positions are final'
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -s y -l yes -d 'Do not ask before connectors are stopped'
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l dry-run -d 'Read and check everything, stop nothing and write nothing'
-complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand capture" -s V -l version -d 'Print version'
@@ -117,14 +112,13 @@ always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -l timeout -d 'Deadline of every wait for the network' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -l no-write -d 'Write no probe records'
-complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand doctor" -s V -l version -d 'Print version'
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l out -d 'Output folder' -r -F
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s o -l output -d 'Format of the report on stdout' -r -f -a "text\t''
 json\t''"
-complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l accept -d 'Accept a blocking finding by its id' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l accept -d 'Accept a blocking finding by its id, or ID:NAME for one connector' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l verify -d 'How the result is verified beyond reading it back' -r -f -a "none\t'What was written is read back; no embedded worker'
 control\t'An embedded worker joins the Connect group, registers the connectors as STOPPED, checks what a worker finds, leaves, and gives them their state; it runs no connector, and it joins only a group that nobody is in'
 run\t'As control, and afterwards a worker in this process RUNS the connectors for a moment and moves data: FileStreamSource and FileStreamSink only, and only on the host of the deployment, which --accept P32 says'"
@@ -157,7 +151,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l no-off
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l delete-old -d 'Delete what --rename leaves under the old name'
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l adopt -d 'Go on although the config topic or the Connect group is in use by others'
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l overwrite-offsets -d 'Replace offsets that the offset topic has for a connector that is absent or stopped'
-complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand migrate" -s V -l version -d 'Print version'
@@ -165,7 +158,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not _
 always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and not __fish_seen_subcommand_from show seed export diff where help" -s V -l version -d 'Print version'
@@ -194,7 +186,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fis
 always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
@@ -214,7 +205,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fis
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l source-stopped -d 'Say that the standalone worker is stopped, where the age of the file does not show it'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l dry-run -d 'Show what would be written and write nothing; exit code 3 when there is something to do'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -s y -l yes -d 'Do not ask'
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from seed" -s V -l version -d 'Print version'
@@ -232,7 +222,6 @@ always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l timeout -d 'Deadline of every wait for the network' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l dry-run -d 'Make the same checks and write nothing; exit code 3 when there is something to write'
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
@@ -250,7 +239,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fis
 always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from diff" -s V -l version -d 'Print version'
@@ -272,7 +260,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fis
 always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from where" -s V -l version -d 'Print version'
@@ -289,7 +276,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand run" -l color -d '
 always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand run" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand run" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand run" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand run" -s V -l version -d 'Print version'
@@ -297,7 +283,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __
 always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and not __fish_seen_subcommand_from create check describe repair help" -s V -l version -d 'Print version'
@@ -316,7 +301,6 @@ always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -l timeout -d 'Deadline of every wait for the network' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -l dry-run -d 'Make the same checks and create nothing; exit code 3 when something is missing'
-complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from create" -s V -l version -d 'Print version'
@@ -332,7 +316,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish
 always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
@@ -348,7 +331,6 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish
 always\t''
 never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -l timeout -d 'Deadline of every wait for the network' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from describe" -s V -l version -d 'Print version'
@@ -363,7 +345,6 @@ never\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -l timeout -d 'Deadline of every wait for the network' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -l dry-run -d 'Show what would be changed; exit code 3 when there is anything'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -s y -l yes -d 'Do not ask'
-complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -l show-secrets -d 'Show the values of settings that hold credentials'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -s v -l verbose -d 'Log what is done to stderr; twice for the protocol'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c connectctl -n "__fish_connectctl_using_subcommand topics; and __fish_seen_subcommand_from repair" -s V -l version -d 'Print version'

@@ -7,6 +7,8 @@ use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use connectctl::cli::Cli;
 
+use crate::support::world::World;
+
 /// Compares a committed file with what the program says now.
 fn compare(path: &str, now: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -35,6 +37,18 @@ fn completions_are_those_of_the_program() {
         let script = String::from_utf8(script).expect("UTF-8");
         assert!(script.contains("connectctl"));
         compare(&format!("completions/{file}"), &script);
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    for words in [&["--help"][..], &["completions", "bash"], &["man"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let world = World::new();
+        let mut command = world.command(words);
+        let ended = command.stdout(writer).status().expect("it starts");
+        assert_eq!(ended.code(), Some(0), "{words:?}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::support::small::{OFFSETS, SINK, WORKER, world};
+use crate::support::small::{OFFSETS, SINK, SOURCE, WORKER, world};
 use crate::support::world::{Ran, World};
 
 /// Runs offline, where nothing but the files can be at fault.
@@ -128,7 +128,7 @@ fn binary_rubbish_is_not_text() {
             &world,
             &arguments,
             1,
-            &[&words, "hint: are the arguments in the order"],
+            &[&words, "hint: the worker's file comes first"],
         );
     }
 }
@@ -384,7 +384,62 @@ fn kafka_that_is_down_is_told_within_the_deadline() {
         .code(1);
     assert!(started.elapsed().as_secs() < 15);
     assert!(ran.stderr.contains("127.0.0.1:1"), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("hint: --offline --dry-run shows without Kafka what becomes of the files\n"),
+        "{}",
+        ran.stderr
+    );
     assert!(!world.path("distributed").exists());
+}
+
+#[test]
+fn files_in_the_wrong_order_are_told_what_they_are() {
+    let world = world();
+    let order = "hint: the worker's file comes first, then the connectors': WORKER CONNECTOR...\n";
+    let swapped = ["sink.properties", "worker.properties"];
+    let what = "sink.properties: is a connector's file, not a worker's";
+    refused(&world, &swapped, 1, &[what, order]);
+    let twice = ["worker.properties", "worker.properties"];
+    let what = "worker.properties: is a worker's file, not a connector's";
+    refused(&world, &twice, 1, &[what, order]);
+    world.file("sink.json", r#"{"name": "s", "config": {}}"#);
+    let what = "sink.json: is a connector's file, not a worker's";
+    refused(
+        &world,
+        &["sink.json", "worker.properties"],
+        1,
+        &[what, order],
+    );
+}
+
+#[test]
+fn an_id_that_no_finding_has_is_wrong_usage_and_a_name_that_none_has_is_told() {
+    let world = world();
+    let files = ["worker.properties", "source.properties", "--no-offsets"];
+    let accepting = |what| [files.as_slice(), &["--accept", what]].concat();
+    refused(
+        &world,
+        &accepting("P600"),
+        2,
+        &["no finding has the id P600"],
+    );
+    let source = [
+        "worker.properties",
+        "source.properties",
+        "--accept",
+        "p15,no-position:nobody",
+    ];
+    let other = SOURCE.replace("a-source", "b-source");
+    world.file("source.properties", other);
+    let ran = offline(&world, &source).code(5);
+    assert!(
+        ran.stderr.contains(
+            "hint: --accept no-position:nobody accepts none of these: no-position is about b-source"
+        ),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
@@ -424,6 +479,11 @@ fn ctrl_c_at_the_question_changes_nothing() {
     ];
     let ran = world.run_pty(words, &[("Apply this plan?", "\x03")]);
     assert_eq!(ran.code, 130, "{}", ran.stdout);
+    let said = ran
+        .stdout
+        .lines()
+        .any(|line| line.contains("error:") && !line.contains("Apply"));
+    assert!(said, "on a line of its own: {}", ran.stdout);
     assert!(ran.stdout.contains("nothing was changed"), "{}", ran.stdout);
     assert!(!world.path("distributed").exists());
 }

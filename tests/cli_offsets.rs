@@ -219,6 +219,23 @@ fn a_file_is_equal_to_itself_and_what_differs_is_listed_with_exit_code_3() {
 }
 
 #[test]
+fn positions_that_are_compared_without_their_envelope_are_said_to_be() {
+    let world = world();
+    world.file("old.offsets", fixture("store-envelope.offsets"));
+    let same = world
+        .run(["offsets", "diff", "file:old.offsets", "file:old.offsets"])
+        .success();
+    let told = "positions are in the envelope of an old internal converter and are compared by its payload";
+    assert_eq!(same.stderr.matches(told).count(), 2, "{}", same.stderr);
+    assert!(
+        same.stderr
+            .ends_with("hold the same positions, byte for byte once the envelopes are taken off\n"),
+        "{}",
+        same.stderr
+    );
+}
+
+#[test]
 fn where_says_that_a_standalone_file_holds_when_nothing_else_is_named() {
     let world = world();
     let names = world

@@ -139,7 +139,7 @@ fn a_worker_file_without_brokers_says_which_setting_is_missing() {
     says(
         &WORKER.replace("bootstrap.servers=127.0.0.1:1\n", ""),
         1,
-        "error: $ROOT/worker.properties: bootstrap.servers is not set\nhint: Set bootstrap.servers=HOST:PORT, or give --bootstrap-server.\n",
+        "error: $ROOT/worker.properties: bootstrap.servers is not set\nhint: set bootstrap.servers=HOST:PORT, or give --bootstrap-server\n",
     );
 }
 
@@ -148,8 +148,24 @@ fn an_address_that_is_none_is_shown() {
     says(
         &WORKER.replace("127.0.0.1:1", "kafka"),
         1,
-        "error: $ROOT/worker.properties: bootstrap.servers=kafka has the invalid URL kafka\nhint: Write HOST:PORT, several separated by commas.\n",
+        "error: $ROOT/worker.properties: bootstrap.servers=kafka has the invalid URL kafka\nhint: write HOST:PORT, several separated by commas\n",
     );
+}
+
+#[test]
+fn an_address_on_the_command_line_that_is_none_is_wrong_usage() {
+    let world = World::new();
+    for (servers, shown) in [
+        ("localhost", "localhost"),
+        ("a:1,b", "b"),
+        ("u:canary@kafka:9092", "kafka:9092"),
+        (",", "a list of nothing"),
+    ] {
+        let ran = world.run(["topics", "check", "--bootstrap-server", servers]);
+        let ran = ran.code(2);
+        let wanted = format!("{shown} is not HOST:PORT; several are separated by commas");
+        assert!(ran.stderr.contains(&wanted), "{}", ran.stderr);
+    }
 }
 
 #[test]
@@ -157,12 +173,12 @@ fn kafka_that_is_down_is_named_by_its_address() {
     says(
         WORKER,
         1,
-        "error: 127.0.0.1:1 refused the connection\nhint: Check that Kafka is running and listens on this port.\n",
+        "error: 127.0.0.1:1 refused the connection\nhint: check that Kafka is running and listens on this port\n",
     );
     says(
         &WORKER.replace("127.0.0.1:1", "127.0.0.1:1,127.0.0.1:2"),
         1,
-        "error: none of the bootstrap servers could be used: 127.0.0.1:1 refused the connection; 127.0.0.1:2 refused the connection\nhint: Check that Kafka is running and listens on this port.\n",
+        "error: none of the bootstrap servers could be used: 127.0.0.1:1 refused the connection; 127.0.0.1:2 refused the connection\nhint: check that Kafka is running and listens on this port\n",
     );
 }
 
@@ -171,26 +187,26 @@ fn a_secured_file_that_cannot_be_used_says_what_is_wrong_and_no_secret() {
     says(
         &format!("{WORKER}security.protocol=SASL\n"),
         1,
-        "error: $ROOT/worker.properties: security.protocol=SASL is none of PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL\nhint: Set security.protocol to what the broker's listener speaks.\n",
+        "error: $ROOT/worker.properties: security.protocol=SASL is none of PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL\nhint: set security.protocol to what the broker's listener speaks\n",
     );
     says(
         &format!(
             "{WORKER}security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nssl.truststore.location=/none\n"
         ),
         1,
-        "error: $ROOT/worker.properties: ssl.truststore.location=/none: no such file\nhint: Point ssl.truststore.location to a file that can be read here.\n",
+        "error: $ROOT/worker.properties: ssl.truststore.location=/none: no such file\nhint: point ssl.truststore.location to a file that can be read here\n",
     );
     says(
         &format!(
             "{WORKER}security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=canary\n"
         ),
         1,
-        "error: $ROOT/worker.properties: sasl.jaas.config has no control flag (required, requisite, sufficient or optional) after the login module\nhint: Write it as `LOGIN.MODULE.CLASS required username=\"...\" password=\"...\";`.\n",
+        "error: $ROOT/worker.properties: sasl.jaas.config has no control flag (required, requisite, sufficient or optional) after the login module\nhint: write it as `LOGIN.MODULE.CLASS required username=\"...\" password=\"...\";`\n",
     );
     says(
         &format!("{WORKER}security.protocol=SASL_PLAINTEXT\nsasl.mechanism=GSSAPI\n"),
         1,
-        "error: $ROOT/worker.properties: sasl.mechanism=GSSAPI is not supported: connectctl has no Kerberos\nhint: Use a listener with PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER, or a TLS client certificate (security.protocol=SSL).\n",
+        "error: $ROOT/worker.properties: sasl.mechanism=GSSAPI is not supported: connectctl has no Kerberos\nhint: use a listener with PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER, or a TLS client certificate (security.protocol=SSL)\n",
     );
 }
 

@@ -348,7 +348,7 @@ fn live_plan_of_a_running_worker(pod: &Pod) {
         a["config"]["batch.size"], "500",
         "the running configuration wins"
     );
-    says(&ran, &["podless-a is RUNNING with 1 task(s)"]);
+    says(&ran, &["podless-a is RUNNING with 1 task"]);
 }
 
 #[track_caller]

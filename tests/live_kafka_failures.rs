@@ -86,6 +86,26 @@ async fn an_http_server_is_not_taken_for_kafka() {
 }
 
 #[tokio::test]
+async fn an_http_server_that_waits_for_the_end_of_a_line_is_not_taken_for_kafka() {
+    let address = server(|stream| {
+        std::thread::spawn(|| {
+            let mut reader = std::io::BufReader::new(stream);
+            let mut line = Vec::new();
+            // The client hangs up when it has given up.
+            let read = std::io::BufRead::read_until(&mut reader, b'\n', &mut line);
+            if read.is_ok() && line.ends_with(b"\n") {
+                let _ = reader.get_mut().write_all(b"HTTP/1.0 200 OK\r\n\r\n");
+            }
+        });
+    });
+    let error = failure(&[&address]).await;
+    assert_eq!(
+        error.to_string(),
+        format!("{address} is not a Kafka broker: it answered like an HTTP server")
+    );
+}
+
+#[tokio::test]
 async fn a_port_that_never_answers_times_out() {
     let address = black_hole();
     let error = failure(&[&address]).await;

@@ -250,7 +250,7 @@ fn a_wrong_password_is_told_by_every_verb_and_not_shown() {
         assert_eq!(
             without_port(&ran.stderr),
             "error: HOST:PORT refused the login with PLAIN: Authentication failed: Invalid username or password\n\
-             hint: Check the user name, the password and sasl.mechanism in the client properties.\n",
+             hint: check the user name, the password and sasl.mechanism in the client properties\n",
             "{verb}"
         );
     }

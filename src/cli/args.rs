@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::io::kafka::settings;
 use crate::model::secrets;
 use crate::plan::Rename;
 
@@ -14,9 +15,6 @@ pub struct Global {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN", help_heading = "Global options")]
     pub color: ColorChoice,
-    /// Show the values of settings that hold credentials
-    #[arg(long, global = true, help_heading = "Global options")]
-    pub show_secrets: bool,
     /// Deadline of every wait for the network
     #[arg(long, global = true, default_value = "30s", value_parser = humantime::parse_duration, value_name = "DURATION", help_heading = "Global options")]
     pub timeout: Duration,
@@ -82,11 +80,21 @@ pub struct Connection {
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub worker_config: Option<PathBuf>,
     /// Kafka brokers, as in Kafka's own tools; instead of those of the file
-    #[arg(long, value_name = "HOST:PORT,...", help_heading = "Connection")]
+    #[arg(long, value_name = "HOST:PORT,...", value_parser = brokers, help_heading = "Connection")]
     pub bootstrap_server: Option<String>,
     /// Client settings (security), as in Kafka's own tools; instead of the worker's own, for another principal
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub command_config: Option<PathBuf>,
+}
+
+/// Refuses what no client would take for `bootstrap.servers`.
+fn brokers(text: &str) -> Result<String, String> {
+    match settings::wrong_address(text) {
+        None => Ok(text.to_owned()),
+        Some(wrong) => Err(format!(
+            "{wrong} is not HOST:PORT; several are separated by commas"
+        )),
+    }
 }
 
 /// Reads `OLD=NEW`.

@@ -9,11 +9,11 @@ use super::args::{Connection, Global, ReportFormat};
 use super::connect::{PropertiesFile, with_hint};
 use super::error::{CliError, Kind, Outcome};
 use super::output::Ui;
-use super::shell::{quoted, quoted_path};
 use super::{listing, runtime, topics};
 use crate::io::doctor::{self, Check, Patient, Remedy, Verdict};
 use crate::io::kafka::settings::ClientSettings;
 use crate::io::providers;
+use crate::model::shell::{quoted, quoted_path};
 use crate::model::worker_config::effective_value;
 
 /// Tell whether this principal, from here, can be a Connect worker

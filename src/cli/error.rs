@@ -66,9 +66,28 @@ impl CliError {
 
     /// Adds what to type next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        self.hints.push(in_one_voice(&hint.into()));
         self
     }
+}
+
+/// Begins a hint with a small letter and ends it without a period, wherever it was written; what is spelt with a capital, or
+/// has more than one sentence, stays so.
+fn in_one_voice(hint: &str) -> String {
+    const NAMES: [&str; 4] = ["Kafka", "Connect", "Kubernetes", "Java"];
+    let first = hint.split([' ', ',', '\'', ':']).next().unwrap_or_default();
+    let (initial, rest) = first.split_at_checked(1).unwrap_or_default();
+    let is_word = initial.chars().all(|c| c.is_ascii_uppercase())
+        && rest.chars().all(|c| c.is_ascii_lowercase())
+        && !hint[first.len()..].starts_with(':');
+    let mut text = hint.to_owned();
+    if is_word && !NAMES.contains(&first) {
+        text.replace_range(..initial.len(), &initial.to_ascii_lowercase());
+    }
+    if !text.contains(". ") && text.ends_with('.') && !text.ends_with("..") {
+        text.pop();
+    }
+    text
 }
 
 /// Anything that is not given a kind has failed (1).
@@ -81,5 +100,33 @@ impl From<anyhow::Error> for CliError {
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         Self::new(Kind::Failed, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_begin_small_and_end_without_a_period() {
+        for (written, shown) in [
+            ("Check the port.", "check the port"),
+            ("check the port", "check the port"),
+            (
+                "Kafka 2.8 to 4.x are supported.",
+                "Kafka 2.8 to 4.x are supported",
+            ),
+            ("HmacSHA1 is one.", "HmacSHA1 is one"),
+            ("User:bob lacks Read", "User:bob lacks Read"),
+            ("Stop it. Then go on.", "stop it. Then go on."),
+            (
+                "A list of WORKER CONNECTOR...",
+                "a list of WORKER CONNECTOR...",
+            ),
+            ("", ""),
+            ("é.", "é"),
+        ] {
+            assert_eq!(in_one_voice(written), shown);
+        }
     }
 }

@@ -4,6 +4,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
 use tracing_subscriber::fmt::format::{DefaultFields, Format};
 
+use super::error::CliError;
+use super::output::chain;
 use super::run::LogFormat;
 
 /// Starts logging: warnings without `-v`, our own steps with one, our own protocol with two, other crates with three.
@@ -36,6 +38,11 @@ pub(super) fn start_worker(verbose: u8, format: LogFormat) {
         LogFormat::Json => builder(filter).json().flatten_event(true).try_init(),
     };
     drop(started);
+}
+
+/// Says as the log's last line why the worker ended.
+pub(super) fn ended(error: &CliError) {
+    tracing::error!(hint = error.hints.join("; "), "{}", chain(&error.error));
 }
 
 fn builder(

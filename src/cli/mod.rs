@@ -17,7 +17,6 @@ mod progress;
 pub mod rest;
 mod run;
 pub mod runtime;
-pub mod shell;
 pub mod table;
 mod topics;
 
@@ -30,6 +29,7 @@ pub use args::{Connection, Format, Global, ReportFormat};
 pub use error::{CliError, Kind, Outcome};
 pub use output::Ui;
 pub use rest::RestFlags;
+use run::LogFormat;
 
 /// The contract of `docs/exit-codes.md`, for the help and the manual.
 const EXIT_CODES: &str = "\
@@ -80,6 +80,7 @@ const COMPLETIONS: &str = "\
 Examples:
   For this shell, and for all to come:
     source <(connectctl completions bash)
+    mkdir -p ~/.local/share/bash-completion/completions
     connectctl completions bash > ~/.local/share/bash-completion/completions/connectctl";
 
 /// Runs the program and returns its exit code.
@@ -89,10 +90,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(refused) => {
             // clap prints help and version to stdout with 0, wrong usage to stderr with 2.
             let code = u8::try_from(refused.exit_code()).unwrap_or(2);
-            return if refused.print().is_ok() {
-                ExitCode::from(code)
-            } else {
-                ExitCode::FAILURE
+            return match refused.print() {
+                // `connectctl --help | head` is not a failure.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+                _ => ExitCode::from(code),
             };
         }
     };
@@ -100,6 +101,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(run) => logging::start_worker(cli.global.verbose, run.log_format),
         _ => logging::start(cli.global.verbose),
     }
+    let logs_json = matches!(&cli.command, Command::Run(run) if run.log_format == LogFormat::Json);
     let ui = Ui::new(&cli.global);
     let outcome = match cli.command {
         Command::Completions { shell } => completions(&ui, shell),
@@ -115,7 +117,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match outcome {
         Ok(outcome) => outcome.code(),
         Err(error) => {
-            ui.error(&error);
+            if logs_json {
+                logging::ended(&error);
+            } else {
+                ui.error(&error);
+            }
             error.kind.code()
         }
     }

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::args::{ColorChoice, Global};
-use super::error::CliError;
+use super::error::{CliError, Kind};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -15,7 +15,6 @@ const HINT: Style = AnsiColor::Cyan.on_default().bold();
 #[derive(Debug, Clone)]
 pub struct Ui {
     color: anstream::ColorChoice,
-    pub show_secrets: bool,
 }
 
 impl Ui {
@@ -25,10 +24,7 @@ impl Ui {
             ColorChoice::Always => anstream::ColorChoice::Always,
             ColorChoice::Never => anstream::ColorChoice::Never,
         };
-        Self {
-            color,
-            show_secrets: global.show_secrets,
-        }
+        Self { color }
     }
 
     /// Writes data to stdout. Styles are kept or stripped by `--color`, `NO_COLOR` and `TERM`.
@@ -51,6 +47,10 @@ impl Ui {
     }
 
     pub fn error(&self, error: &CliError) {
+        if error.kind == Kind::Interrupted && std::io::stderr().is_terminal() {
+            // The cursor stands behind the question, or behind the terminal's ^C.
+            self.note("");
+        }
         self.say(format_args!(
             "{ERROR}error:{ERROR:#} {}",
             chain(&error.error)
@@ -113,7 +113,7 @@ fn columns(terminal: &dialoguer::console::Term) -> Option<usize> {
 }
 
 /// Returns the error and its causes in one line; a cause that the text before it has said already is not repeated.
-fn chain(error: &anyhow::Error) -> String {
+pub(super) fn chain(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !text.contains(&cause) {

@@ -1,6 +1,7 @@
 //! `connectctl run`: a distributed worker in the foreground.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -183,8 +184,14 @@ async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> SignalKind {
 /// Reads every connector file of a folder, in the order of their names.
 fn read_folder(folder: &Path) -> Result<Vec<Registration>, CliError> {
     let unreadable = |error: std::io::Error| {
-        let error = anyhow::Error::new(error).context(folder.display().to_string());
-        CliError::new(Kind::Usage, error).hint("give a folder of connector files")
+        let why = match error.kind() {
+            ErrorKind::NotFound => "there is no such folder".to_owned(),
+            ErrorKind::NotADirectory => "it is a file, not a folder".to_owned(),
+            ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+            _ => error.to_string(),
+        };
+        let error = anyhow!("--connectors {}: {why}", folder.display());
+        CliError::new(Kind::Failed, error).hint("give a folder of connector files")
     };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {

@@ -10,5 +10,6 @@ pub mod properties;
 pub mod raw_json;
 pub mod rest;
 pub mod secrets;
+pub mod shell;
 pub mod storage_records;
 pub mod worker_config;

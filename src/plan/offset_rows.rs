@@ -118,6 +118,16 @@ impl OffsetRow {
     }
 }
 
+/// Returns how many rows have their bytes in the envelope of an old internal converter.
+pub fn enveloped(rows: &[OffsetRow]) -> usize {
+    let bytes = |row: &OffsetRow| OffsetEntry {
+        key: row.key.clone(),
+        value: row.value.clone(),
+    };
+    let is_enveloped = |row: &&OffsetRow| matches!(unwrap_envelope(&bytes(row)), Ok(Some(_)));
+    rows.iter().filter(is_enveloped).count()
+}
+
 /// Sorts by connector, then partition, so that the same offsets give the same listing whatever the source.
 pub fn sort(rows: &mut [OffsetRow]) {
     rows.sort_by_cached_key(|row| {

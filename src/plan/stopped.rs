@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::model::properties::Properties;
 use crate::plan::connectors::Moving;
+use crate::plan::render::count;
 use crate::plan::{
     Choices, Deployment, Observed, OffsetsFile, OffsetsInput, RunningWorker, Stopped,
 };
@@ -115,7 +116,14 @@ fn not_stopped(running: &RunningWorker, to_move: &[&Moving<'_>]) -> Option<Strin
         .iter()
         .filter_map(|m| m.running)
         .filter(|r| r.state != "STOPPED" || !r.tasks.is_empty())
-        .map(|r| format!("{} is {} with {} task(s)", r.name, r.state, r.tasks.len()))
+        .map(|r| {
+            format!(
+                "{} is {} with {}",
+                r.name,
+                r.state,
+                count(r.tasks.len(), "task")
+            )
+        })
         .collect();
     (!at_work.is_empty()).then(|| {
         let shown: Vec<&str> = at_work.iter().map(String::as_str).collect();

@@ -11,7 +11,7 @@ use super::take::Captured;
 use crate::cli::args::{ReportFormat, typed_url};
 use crate::cli::error::CliError;
 use crate::cli::output::Ui;
-use crate::cli::shell::{quoted, quoted_path};
+use crate::model::shell::{quoted, quoted_path};
 
 /// Files that are named one by one; more are counted.
 const SHOWN: usize = 12;

@@ -41,6 +41,9 @@ struct Show {
     /// Output format
     #[arg(short, long, value_enum, default_value_t = ConfigFormat::Table, value_name = "FORMAT")]
     output: ConfigFormat,
+    /// Show the values of settings that hold credentials
+    #[arg(long = "show-secrets")]
+    secrets_too: bool,
     /// What the file is for [default: what its settings say]
     #[arg(long = "as", value_enum, value_name = "KIND")]
     kind: Option<FileKind>,
@@ -262,7 +265,7 @@ fn state_name(state: TargetState) -> &'static str {
 fn print(ui: &Ui, show: &Show, settings: Vec<Setting>) -> Result<(), CliError> {
     let settings = Settings {
         settings,
-        show_secrets: ui.show_secrets,
+        show_secrets: show.secrets_too,
     };
     settings.print(ui, show.output)
 }

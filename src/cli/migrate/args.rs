@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::args::{ReportFormat, rename, shown_text};
 use crate::cli::rest::RestFlags;
 use crate::model::connector_config::TargetState;
+use crate::plan::findings::CATALOGUE;
 use crate::plan::{Choices, Rename, ReplicationFactor, Verification};
 
 /// Move a standalone deployment to distributed mode, with the position of every connector
@@ -40,8 +41,8 @@ pub struct Migrate {
     /// Format of the report on stdout
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
     pub output: ReportFormat,
-    /// Accept a blocking finding by its id
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    /// Accept a blocking finding by its id, or ID:NAME for one connector
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = accepted)]
     pub accept: Vec<String>,
     /// How the result is verified beyond reading it back
     #[arg(long, value_enum, default_value_t = Verify::Control, value_name = "HOW")]
@@ -200,6 +201,21 @@ fn replication_factor(text: &str) -> Result<ReplicationFactor, String> {
         (_, Ok(-1)) => Ok(ReplicationFactor::BrokerDefault),
         (_, Ok(replicas)) if replicas > 0 => Ok(ReplicationFactor::Fixed(replicas)),
         _ => Err("it must be auto, -1 or a number above 0".into()),
+    }
+}
+
+/// Refuses an id that no finding has: what is misspelt would accept nothing.
+fn accepted(text: &str) -> Result<String, String> {
+    let id = text.split_once(':').map_or(text, |(id, _)| id);
+    let is_known = CATALOGUE
+        .iter()
+        .any(|pitfall| pitfall.id.eq_ignore_ascii_case(id));
+    if is_known {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "no finding has the id {id}; the plan prints the ids, such as P32 or no-position"
+        ))
     }
 }
 

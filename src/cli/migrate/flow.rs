@@ -107,6 +107,7 @@ fn refuse_blocked(session: &Session<'_>, seen: &Look) -> Result<(), CliError> {
     }
     let more = hints.len().saturating_sub(HINTS);
     hints.truncate(HINTS);
+    hints.extend(strangers(&session.args.accept, &blocked));
     if more > 0 {
         hints.push(format!(
             "and {more} more; --accept ID takes all findings of that id"
@@ -136,6 +137,25 @@ fn refuse_what_cannot_run(seen: &Look) -> Result<(), CliError> {
             "leave --verify run away: the default proves everything that can be proven without moving data",
         )
     })
+}
+
+/// Says of each `--accept ID:NAME` that nothing of this id has this name.
+fn strangers(accept: &[String], blocked: &[&Finding]) -> Vec<String> {
+    let mut hints = Vec::new();
+    for (id, name) in accept
+        .iter()
+        .filter_map(|accepted| accepted.split_once(':'))
+    {
+        let of = blocked.iter().filter(|f| f.id.eq_ignore_ascii_case(id));
+        let of: Vec<&str> = of.map(|f| f.subject.as_str()).collect();
+        if !of.is_empty() && !of.contains(&name) {
+            let of = of[..of.len().min(HINTS)].join(", ");
+            hints.push(format!(
+                "--accept {id}:{name} accepts none of these: {id} is about {of}"
+            ));
+        }
+    }
+    hints
 }
 
 /// Hints of a refusal; more are counted.

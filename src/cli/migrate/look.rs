@@ -12,6 +12,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::io::connect_rest::ConnectRest;
 use crate::io::isolation::isolations;
 use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::error::{KafkaError, KafkaErrorKind};
 use crate::io::kafka::settings::ClientSettings;
 use crate::io::observe::{self, SourceWorker, Waiting};
 use crate::model::properties::Properties;
@@ -95,9 +96,21 @@ async fn connect(
         .then(|| flags.client(urls, Some(&draft.worker), session.global.timeout))
         .transpose()?;
     Ok(Reach {
-        cluster: Cluster::connect(settings).await.map_err(kafka_failed)?,
+        cluster: Cluster::connect(settings).await.map_err(not_reached)?,
         rest,
     })
+}
+
+/// Where nobody answers, the files can be looked at all the same.
+fn not_reached(error: KafkaError) -> CliError {
+    use KafkaErrorKind::{Refused, Timeout, UnknownHost, Unreachable};
+    let is_away = matches!(error.kind(), Refused | Timeout | UnknownHost | Unreachable);
+    let failed = kafka_failed(error);
+    if is_away {
+        failed.hint("--offline --dry-run shows without Kafka what becomes of the files")
+    } else {
+        failed
+    }
 }
 
 fn client_settings(worker: &Properties, timeout: Duration) -> Result<ClientSettings, CliError> {

@@ -7,7 +7,7 @@ use super::look::Look;
 use super::read::OFFSETS_FILE_KEY;
 use super::typed::typed;
 use crate::cli::args::typed_url;
-use crate::cli::shell::{quoted, quoted_path};
+use crate::model::shell::{quoted, quoted_path};
 use crate::model::worker_config::AdvertisedListener;
 use crate::plan::{ConnectorKind, ConnectorPlan, Observed, Registrar, Stopped};
 

@@ -13,6 +13,7 @@ use crate::io::files::{self, InputFile};
 use crate::io::{offset_store, standalone};
 use crate::model::connector_config::{self, ConnectorConfig};
 use crate::model::properties::{Document, Properties};
+use crate::model::worker_config;
 use crate::plan::{
     Connector, DamagedOffsets, Deployment, OffsetsFile, OffsetsInput, RunningWorker, WorkerFile,
 };
@@ -83,6 +84,10 @@ fn worker(path: &Path) -> Result<(InputFile, Document), CliError> {
     }
     refuse_binary(&file, "worker")?;
     let document = document(&file)?;
+    let is_json = file.bytes.trim_ascii_start().first() == Some(&b'{');
+    if is_json || document.get("connector.class").is_some() {
+        return Err(failed(&file.path, "is a connector's file, not a worker's").hint(ORDER));
+    }
     Ok((file, document))
 }
 
@@ -93,6 +98,11 @@ pub(in crate::cli) fn connector(file: &InputFile) -> Result<Connector, CliError>
             .hint("give the connector's properties or JSON file"));
     }
     refuse_binary(file, "connector")?;
+    if Document::parse(&file.bytes).is_ok_and(|d| {
+        d.get("bootstrap.servers").is_some() && worker_config::is_worker(&d.to_map())
+    }) {
+        return Err(failed(&file.path, "is a worker's file, not a connector's").hint(ORDER));
+    }
     let config: ConnectorConfig = connector_config::parse(&file.bytes).map_err(|e| {
         let error = anyhow::Error::from(e).context(file.path.display().to_string());
         CliError::new(Kind::Failed, error)
@@ -114,8 +124,11 @@ fn refuse_binary(file: &InputFile, role: &str) -> Result<(), CliError> {
         "is not a {role} file: byte {} is NUL, so this is not text",
         at + 1
     );
-    Err(failed(&file.path, &what).hint("are the arguments in the order WORKER CONNECTOR...?"))
+    Err(failed(&file.path, &what).hint(ORDER))
 }
+
+/// What to look at when a file stands where another belongs.
+const ORDER: &str = "the worker's file comes first, then the connectors': WORKER CONNECTOR...";
 
 fn offsets(
     args: &Migrate,

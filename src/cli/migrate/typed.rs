@@ -6,8 +6,8 @@ use clap::ValueEnum;
 
 use super::args::{Migrate, State, Verify};
 use crate::cli::args::{NOT_SHOWN, typed_url, typed_value};
-use crate::cli::shell::quoted;
 use crate::model::secrets;
+use crate::model::shell::quoted;
 use crate::plan::ReplicationFactor;
 
 /// Returns the command line that was typed, without what only steers the dialogue and without `--url`, and with some more

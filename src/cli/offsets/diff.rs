@@ -16,6 +16,7 @@ use crate::cli::runtime;
 use crate::cli::table::table;
 use crate::model::secrets;
 use crate::plan::offset_diff::{self, Match, OffsetDifference, Side};
+use crate::plan::offset_rows;
 
 /// Compare the positions of source connectors in two stores; exit code 3 when they differ
 ///
@@ -87,9 +88,19 @@ pub(super) fn run(ui: &Ui, global: &Global, diff: &Diff) -> Result<Outcome, CliE
     {
         ui.warning(&format!("neither side has a position of connector {name}"));
     }
+    let mut has_envelopes = false;
     for side in [&mut a, &mut b] {
         side.keep(&diff.connector);
         side.warn(ui);
+        let enveloped = offset_rows::enveloped(&side.rows);
+        if enveloped > 0 {
+            has_envelopes = true;
+            ui.note(&format!(
+                "{}: {enveloped} of {} positions are in the envelope of an old internal converter and are compared by its payload",
+                side.place,
+                side.rows.len()
+            ));
+        }
     }
     let by_rest = [&diff.a, &diff.b]
         .iter()
@@ -102,6 +113,7 @@ pub(super) fn run(ui: &Ui, global: &Global, diff: &Diff) -> Result<Outcome, CliE
     }
     if count == 0 {
         let how = match matching {
+            Match::Bytes if has_envelopes => "byte for byte once the envelopes are taken off",
             Match::Bytes => "byte for byte",
             Match::Json => "as far as REST shows them",
         };

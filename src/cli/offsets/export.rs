@@ -19,6 +19,7 @@ use crate::io::kafka::cluster::Cluster;
 use crate::io::{observe, offset_store, providers};
 use crate::model::offset_file;
 use crate::plan::offset_export::{self, ExportChoices, ExportPlan};
+use crate::plan::render::count;
 use crate::plan::{Rename, StoredConnector, has_another_kafka};
 
 /// Write the positions of the offset topic to a file that a standalone worker can start from
@@ -207,15 +208,16 @@ fn report(
             format!(" (from {})", connector.old_name)
         };
         let line = format!(
-            "{}{renamed}: {} position(s)",
-            connector.name, connector.positions
+            "{}{renamed}: {}",
+            connector.name,
+            count(connector.positions, "position")
         );
         text = text + &printable(&line) + "\n";
     }
     ui.data(&text)?;
     ui.data(&format!(
-        "{to}: {} position(s) of topic {topic} {verb}\n",
-        plan.entries.len()
+        "{to}: {} of topic {topic} {verb}\n",
+        count(plan.entries.len(), "position")
     ))?;
     if let Some(kept) = kept {
         ui.note(&format!(

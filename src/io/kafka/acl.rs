@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::model::shell::quoted;
 use crate::protocol::errors::ErrorCode;
 
 /// Who asks, and where.
@@ -202,16 +203,6 @@ impl Caller {
     /// Returns who that is, for the start of a sentence.
     pub fn name(&self) -> &str {
         self.principal.as_deref().unwrap_or("The principal")
-    }
-}
-
-/// Quotes a word for a POSIX shell where it needs it: a group id or a certificate's subject may hold anything.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:,=/@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 

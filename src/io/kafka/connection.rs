@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::protocol::{Request, StrBytes};
-use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -19,6 +20,9 @@ use crate::io::kafka::settings::ClientSettings;
 use crate::io::kafka::verifier;
 use crate::io::kafka::versions::{Versions, api_name};
 use crate::io::kafka::wire::{Duplex, Wire, decoded, encoded, opened, read_frame};
+
+/// How long a listener may be silent before it is asked whether it speaks HTTP.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// An authenticated connection. Dropping it closes the socket and fails what is in flight.
 #[derive(Debug)]
@@ -40,14 +44,16 @@ impl Connection {
         settings: &ClientSettings,
         deadline: Instant,
     ) -> Result<Self, KafkaError> {
-        let (host, _) = host_and_port(address)?;
         let tcp = connect_tcp(address, deadline).await?;
-        let stream: Box<dyn Duplex> = match &settings.security.tls {
-            None => Box::new(tcp),
-            Some(config) => wrap_tls(tcp, Arc::clone(config), host, address, deadline).await?,
+        let mut wire = tokio::select! {
+            wire = first_words(tcp, address, settings, deadline) => wire?,
+            true = speaks_http(address, deadline) => {
+                return Err(KafkaError::NotKafka {
+                    address: address.to_owned(),
+                    looks_like: "an HTTP server".to_owned(),
+                });
+            }
         };
-        let mut wire = Wire::new(address, &settings.client_id, stream, deadline);
-        wire.negotiate().await?;
         if let Some(login) = &settings.security.sasl {
             sasl::authenticate(login, &mut wire).await?;
         }
@@ -295,6 +301,39 @@ async fn read_all(
             Err(error) => return in_flight.break_with(&error),
         }
     }
+}
+
+/// Wraps TLS and negotiates versions.
+async fn first_words(
+    tcp: TcpStream,
+    address: &str,
+    settings: &ClientSettings,
+    deadline: Instant,
+) -> Result<Wire, KafkaError> {
+    let (host, _) = host_and_port(address)?;
+    let stream: Box<dyn Duplex> = match &settings.security.tls {
+        None => Box::new(tcp),
+        Some(config) => wrap_tls(tcp, Arc::clone(config), host, address, deadline).await?,
+    };
+    let mut wire = Wire::new(address, &settings.client_id, stream, deadline);
+    wire.negotiate().await?;
+    Ok(wire)
+}
+
+/// Returns whether an HTTP server is at this address, asked by a second connection when the first has met silence: many wait
+/// for the end of a line, which Kafka's requests do not have.
+async fn speaks_http(address: &str, deadline: Instant) -> bool {
+    let left = deadline.saturating_duration_since(Instant::now());
+    tokio::time::sleep(SILENCE.min(left / 2)).await;
+    let Ok(mut tcp) = connect_tcp(address, deadline).await else {
+        return false;
+    };
+    let mut answer = [0; 5];
+    let asked = async {
+        tcp.write_all(b"HEAD / HTTP/1.0\r\n\r\n").await?;
+        tcp.read_exact(&mut answer).await
+    };
+    asked.await.is_ok() && &answer == b"HTTP/"
 }
 
 /// Splits `host:port`; IPv6 hosts stand in brackets, a `PROTOCOL://` in front is allowed as Kafka's clients allow it.

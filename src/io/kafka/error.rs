@@ -329,6 +329,11 @@ impl KafkaError {
 
     /// Returns what to do next, as a sentence.
     pub fn hint(&self) -> Option<String> {
+        self.hint_with("--timeout waits longer")
+    }
+
+    /// Returns what to do next; `longer` is the part of a sentence that says how more time is given.
+    pub fn hint_with(&self, longer: &str) -> Option<String> {
         let text = match self {
             Self::Address { .. } => "Write bootstrap.servers as host:port, separated by commas.",
             Self::UnknownHost { .. } => "Check the host name in bootstrap.servers, and DNS.",
@@ -337,7 +342,9 @@ impl KafkaError {
                 "Check the network and the firewall between here and Kafka."
             }
             Self::Timeout { .. } => {
-                "Check that the port is Kafka's and no firewall drops the packets; --timeout waits longer."
+                return Some(format!(
+                    "Check that the port is Kafka's and no firewall drops the packets; {longer}."
+                ));
             }
             Self::Closed { .. } => {
                 "Compare security.protocol with the listener: a TLS or SASL listener closes plain connections."
@@ -360,8 +367,8 @@ impl KafkaError {
             Self::Advertised { .. } => {
                 "Correct advertised.listeners of that broker, or run where the address can be reached."
             }
-            Self::Bootstrap { attempts } => return attempts.last().and_then(KafkaError::hint),
-            Self::GaveUp { source, .. } => return source.hint(),
+            Self::Bootstrap { attempts } => return attempts.last()?.hint_with(longer),
+            Self::GaveUp { source, .. } => return source.hint_with(longer),
         };
         Some(text.to_owned())
     }

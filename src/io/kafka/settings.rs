@@ -180,6 +180,18 @@ fn bootstrap(config: &Config) -> Result<Vec<String>, SettingsError> {
     Ok(addresses)
 }
 
+/// Returns the first entry of a list for `bootstrap.servers` that is no address, as it may be shown.
+pub fn wrong_address(servers: &str) -> Option<&str> {
+    let mut servers = servers.split(',').map(str::trim).filter(|s| !s.is_empty());
+    let Some(first) = servers.next() else {
+        return Some("a list of nothing");
+    };
+    std::iter::once(first)
+        .chain(servers)
+        .find(|server| address(server).is_err())
+        .map(without_userinfo)
+}
+
 /// Returns `host:port` of `[PROTOCOL://]host:port`, as `Utils.getHost` and `getPort` take it apart, or what is wrong.
 fn address(url: &str) -> Result<String, &'static str> {
     const INVALID_URL: &str = "has the invalid URL";

@@ -121,7 +121,9 @@ impl WorkerError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Settings(error) => error.hint(),
-            Self::Kafka(error) => error.hint(),
+            Self::Kafka(error) => {
+                error.hint_with("a larger request.timeout.ms in the worker file waits longer")
+            }
             Self::Host(error) => error.hint(),
             Self::Topic { hint, .. } => Some(hint.clone()),
             Self::Listen { .. } => {

@@ -79,6 +79,20 @@ impl Listening {
         let key = "listeners";
         let listeners = AdvertisedListener::listeners(worker);
         let value = text(worker, key);
+        if let Some(entry) = AdvertisedListener::malformed(worker) {
+            let reason =
+                format!("has {entry}, where http://HOST:PORT belongs with a port up to 65535");
+            let hint = "Write http://:8083 for every address of this host.";
+            return Err(refused(key, &value, &reason, hint));
+        }
+        let port = text(worker, "rest.advertised.port");
+        if !port.is_empty() && port.parse::<u16>().is_err() {
+            return Err(invalid(
+                "rest.advertised.port",
+                &port,
+                "is not a port up to 65535",
+            ));
+        }
         if let Some(other) = listeners.iter().find(|listener| listener.scheme != "http") {
             let reason = format!(
                 "names a listener for {}, and the native engine serves http only",

@@ -27,6 +27,13 @@ impl AdvertisedListener {
         listeners.map(listener).collect()
     }
 
+    /// Returns the first entry of `listeners` that is not `PROTOCOL://HOST:PORT` with a port up to 65535.
+    pub fn malformed(worker: &Properties) -> Option<&str> {
+        let value = effective_value("listeners", worker.get("listeners")?);
+        let mut entries = value.split(',').map(str::trim);
+        entries.find(|entry| !entry.is_empty() && parts(entry).is_none())
+    }
+
     /// Reads it from a worker file; `None`: no listener of the file fits, and a worker would not start.
     pub fn of(worker: &Properties) -> Option<Self> {
         let value = |key: &str| {

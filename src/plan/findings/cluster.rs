@@ -2,6 +2,8 @@
 
 use super::offsets::ABORTED;
 use super::{Evidence, Findings, GROUP_IN_USE, some_of};
+use crate::model::secrets;
+use crate::model::shell::quoted;
 use crate::model::worker_config::{Isolation, StorageRole};
 use crate::plan::{ConnectorKind, Observed, Ownership, Stopped, ownership};
 
@@ -228,14 +230,35 @@ fn permissions(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
         return;
     }
     let topics: Vec<&str> = evidence.storage.iter().map(|t| t.name.as_str()).collect();
+    let brokers = evidence.worker().get("bootstrap.servers");
+    let brokers = brokers.map_or("HOST:PORT", String::as_str);
+    let grant = |operations: &[&str], on: String| {
+        let operations: Vec<_> = operations
+            .iter()
+            .map(|o| format!("--operation {o}"))
+            .collect();
+        format!(
+            "kafka-acls.sh --bootstrap-server {} --command-config ADMIN.properties --add --allow-principal User:NAME {} {on}",
+            quoted(&secrets::shown("bootstrap.servers", brokers)),
+            operations.join(" ")
+        )
+    };
+    let group = format!("--group {}", quoted(&evidence.converted.group_id));
+    let topics: Vec<_> = topics
+        .iter()
+        .map(|t| format!("--topic {}", quoted(t)))
+        .collect();
     findings.warn(
         "P14",
         evidence.converted.group_id.clone(),
-        "the worker's principal needs permissions that standalone did not: READ and DESCRIBE on the worker's group; READ, WRITE, DESCRIBE and DESCRIBE_CONFIGS (or CREATE) on the storage topics",
+        "the worker's principal needs permissions that standalone did not: Read and Describe on the worker's group; Create, Read, Write, Describe and DescribeConfigs on the storage topics",
         format!(
-            "kafka-acls.sh --add --allow-principal User:NAME --operation Read --operation Describe --group {}; and --operation Read --operation Write --operation Describe --operation DescribeConfigs {}",
-            evidence.converted.group_id,
-            topics.iter().map(|t| format!("--topic {t}")).collect::<Vec<_>>().join(" ")
+            "an administrator types, with the worker's principal for User:NAME:\n{}\n{}",
+            grant(&["Read", "Describe"], group),
+            grant(
+                &["Create", "Read", "Write", "Describe", "DescribeConfigs"],
+                topics.join(" ")
+            )
         ),
     );
 }

@@ -116,9 +116,15 @@ fn one(finding: &Finding, page: &mut Page) {
 
 fn remedy(finding: &Finding, page: &mut Page) {
     if !finding.remedy.is_empty() {
+        let mut lines = finding.remedy.split('\n');
+        let words = lines.next().unwrap_or_default();
         page.line(format_args!(
             "    {FAINT}{ARROW}{}{FAINT:#}",
-            visible(&finding.remedy)
+            visible(words)
         ));
+        // Commands: they are pasted, and a line break would end one too early.
+        for command in lines {
+            page.verbatim(FAINT, &format!("       {command}"));
+        }
     }
 }

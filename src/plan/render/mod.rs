@@ -106,7 +106,7 @@ fn visible(text: &str) -> String {
 }
 
 /// `1 connector`, `2 connectors`.
-fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     let noun = match noun.strip_suffix('y') {
         Some(stem) if number != 1 => format!("{stem}ie"),

@@ -68,6 +68,10 @@ fn moves(plan: &Plan) -> String {
     )
 }
 
+fn is_all_there(plan: &Plan) -> bool {
+    !plan.connectors.is_empty() && plan.connectors.iter().all(|c| c.already_moved)
+}
+
 fn starts(plan: &Plan) -> String {
     let urls: Vec<_> = plan
         .register_on
@@ -75,6 +79,9 @@ fn starts(plan: &Plan) -> String {
         .map(|url| secrets::redact_url(url))
         .collect();
     let at = match plan.registrar {
+        Registrar::Nobody if is_all_there(plan) => {
+            return "Starts nothing: all is registered.".to_owned();
+        }
         Registrar::Nobody => {
             return "Starts no connector: they are registered later, with --url, once the workers run."
                 .to_owned();

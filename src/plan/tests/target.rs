@@ -135,6 +135,11 @@ fn a_cutover_can_be_done_again_while_the_connector_is_stopped() {
     insert(&mut cluster, TargetState::Started);
     let running = plan(&deployment, &again, &cluster);
     assert!(running.connectors[0].already_moved && running.seed.is_empty());
+    let page = crate::plan::render::text(&running, None);
+    assert!(
+        page.contains("  Starts nothing: all is registered."),
+        "{page}"
+    );
     let told = running.findings.iter().find(|f| f.id == "moved-on");
     assert!(
         told.is_some_and(|f| f.remedy.contains("stop it first")),

@@ -112,7 +112,21 @@ fn a_secured_worker_is_told_the_permissions_it_needs() {
         "security.protocol=SSL\nproducer.security.protocol=SSL\n",
         "P14",
     );
-    assert!(found.remedy.contains("--group src"), "{found:?}");
+    let commands: Vec<&str> = found.remedy.lines().skip(1).collect();
+    let [group, topics] = commands[..] else {
+        panic!("two commands: {found:?}");
+    };
+    let start = "kafka-acls.sh --bootstrap-server ";
+    assert!(commands.iter().all(|command| command.starts_with(start)));
+    assert!(
+        group.ends_with("--operation Read --operation Describe --group src"),
+        "{group}"
+    );
+    assert!(
+        topics.contains("--operation Create --operation Read --operation Write")
+            && topics.ends_with("--topic _src.config --topic _src.offset --topic _src.status"),
+        "{topics}"
+    );
 }
 
 #[test]

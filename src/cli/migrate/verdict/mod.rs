@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::look::Look;
 use crate::io::apply::Applied;
 use crate::io::observe::Advertised;
+use crate::plan::render::count;
 use crate::plan::{
     self, ConnectorKind, ConnectorPlan, Observed, Plan, ReadBack, Registrar, Registration, Stopped,
     TopicState,
@@ -196,7 +197,8 @@ fn copied(found: &ReadBack, moved_before: usize) -> Promise {
     if moved_before > 0 {
         let _infallible = write!(
             detail,
-            "; {moved_before} connector(s) had moved before, the topic is the truth"
+            "; {} had moved before, the topic is the truth",
+            count(moved_before, "connector")
         );
     }
     kept(OFFSETS, detail)
