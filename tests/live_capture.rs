@@ -279,7 +279,7 @@ fn a_pod_without_a_volume_is_captured_and_goes_on_where_it_stopped() {
             "stopped podless-a",
             "offsets: 2 (from rest)",
             "podless-asleep was paused",
-            "next: stop the process, then: connectctl migrate WORKER.properties captured/connectors/*.json --offsets captured/connect.offsets --source-stopped",
+            "next: stop the process, then: connectctl migrate WORKER.properties captured/connectors/*.json --group-id NAME --offsets captured/connect.offsets --source-stopped",
         ],
     );
     captured_is_what_the_worker_has(&pod);

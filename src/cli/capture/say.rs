@@ -110,9 +110,14 @@ fn next(args: &Capture, captured: &Captured, folder: &Folder) -> String {
     let offsets = folder
         .offsets()
         .map(|path| format!(" --offsets {}", quoted_path(&path)));
+    let offsets = offsets.unwrap_or_default();
+    // Of several connectors none has the name that the group could take.
+    let group = match captured.worker.connectors.len() {
+        0 | 1 => "",
+        _ => " --group-id NAME",
+    };
     format!(
-        "next: stop the process, then: connectctl migrate WORKER.properties {out}/connectors/*.json{} --source-stopped",
-        offsets.unwrap_or_default()
+        "next: stop the process, then: connectctl migrate WORKER.properties {out}/connectors/*.json{group}{offsets} --source-stopped"
     )
 }
 
