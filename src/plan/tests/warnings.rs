@@ -107,29 +107,6 @@ fn every_seed_record_has_the_partition_that_java_computes() {
 }
 
 #[test]
-fn a_secured_worker_is_told_the_permissions_it_needs() {
-    let found = warned_of_worker(
-        "security.protocol=SSL\nproducer.security.protocol=SSL\n",
-        "P14",
-    );
-    let commands: Vec<&str> = found.remedy.lines().skip(1).collect();
-    let [group, topics] = commands[..] else {
-        panic!("two commands: {found:?}");
-    };
-    let start = "kafka-acls.sh --bootstrap-server ";
-    assert!(commands.iter().all(|command| command.starts_with(start)));
-    assert!(
-        group.ends_with("--operation Read --operation Describe --group src"),
-        "{group}"
-    );
-    assert!(
-        topics.contains("--operation Create --operation Read --operation Write")
-            && topics.ends_with("--topic _src.config --topic _src.offset --topic _src.status"),
-        "{topics}"
-    );
-}
-
-#[test]
 fn tasks_do_not_inherit_top_level_security() {
     warned_of_worker("security.protocol=SSL\n", "P16");
 }
