@@ -37,7 +37,9 @@ fn a_worker_whose_coordinator_dies_finds_the_next_one_and_goes_on() {
     require_kafka!();
     let options = KafkaOptions::default()
         .property("broker.session.timeout.ms", "3000")
-        .property("offsets.topic.num.partitions", "1");
+        .property("offsets.topic.num.partitions", "1")
+        // The topic that the connectors share must not be the dying broker's alone.
+        .property("default.replication.factor", "3");
     let kafka = KafkaCluster::start_with(3, &options);
     let world = World::new();
     let group = "run-coordinator";
