@@ -109,12 +109,11 @@ fn a_worker_whose_coordinator_dies_finds_the_next_one_and_goes_on() {
     worker.wait_state(&["source", "sink"], 1, "RUNNING");
     append("at last");
     arrived("at last");
-    let (_, now) = coordinated(&kafka, group).expect("two brokers serve");
-    assert_eq!(
-        (now.members.len(), &*now.state),
-        (1, "Stable"),
-        "{}",
-        worker.log()
-    );
+    // The new configuration may still be spreading through a round.
+    let is_whole = wait::until(PATIENCE, || {
+        coordinated(&kafka, group)
+            .is_some_and(|(_, now)| (now.members.len(), &*now.state) == (1, "Stable"))
+    });
+    assert!(is_whole, "{}", worker.log());
     assert_eq!(worker.stop(), 0);
 }
