@@ -66,7 +66,15 @@ pub(super) fn validate_source(config: &IndexMap<String, String>) -> Vec<ConfigEr
     if config.contains_key("batch.size") && !errors.iter().any(|e| e.key == "batch.size") {
         errors.extend(int(config, "batch.size", BATCH_SIZE).err());
     }
+    errors.extend(empty(config, "offsets.storage.topic"));
     errors
+}
+
+/// `ConfigDef.NonEmptyString`
+fn empty(config: &IndexMap<String, String>, key: &str) -> Option<ConfigError> {
+    let message = format!("Invalid value  for configuration {key}: String must be non-empty");
+    let is_empty = text(config, key).is_some_and(|value| value.is_empty());
+    is_empty.then(|| ConfigError::new(config, key, message))
 }
 
 /// `SinkConnectorConfig.validate`.
@@ -207,6 +215,10 @@ mod tests {
             [("topic", empty)]
         );
         assert!(validate_source(&config(&[("topic", "t")])).is_empty());
+        let own =
+            "Invalid value  for configuration offsets.storage.topic: String must be non-empty";
+        let errors = validate_source(&config(&[("topic", "t"), ("offsets.storage.topic", "")]));
+        assert_eq!(messages(&errors), [("offsets.storage.topic", own)]);
     }
 
     #[test]

@@ -157,7 +157,8 @@ impl TaskWorker {
 
     /// Returns the position of a file source in the offset topic.
     pub fn position(&self, connector: &str, file: &Path) -> Option<i64> {
-        let offsets = self.runtime.block_on(self.host.offsets(connector));
+        let none = IndexMap::new();
+        let offsets = self.runtime.block_on(self.host.offsets(connector, &none));
         let offsets = offsets.expect("the topic can be read");
         let of_file = offsets.iter().find(|offset| {
             let partition: serde_json::Value =

@@ -30,7 +30,7 @@ impl Client {
         }
     }
 
-    fn id(self, connector: &str, task: u32) -> String {
+    fn id(self, connector: &str, task: Option<u32>) -> String {
         let kind = match self {
             Self::Producer => "producer",
             Self::Consumer => "consumer",
@@ -38,7 +38,10 @@ impl Client {
             Self::DeadLetterProducer => "dlq-producer",
             Self::DeadLetterAdmin => "dlq-adminclient",
         };
-        format!("connector-{kind}-{connector}-{task}")
+        match task {
+            Some(task) => format!("connector-{kind}-{connector}-{task}"),
+            None => format!("connector-{kind}-{connector}"),
+        }
     }
 }
 
@@ -58,13 +61,13 @@ pub(super) enum ClientError {
     Policy { policy: String },
 }
 
-/// Returns what a client of a task is configured with.
+/// Returns what a client of a task is configured with, or of the connector itself when there is no task.
 pub(super) fn properties(
     client: Client,
     settings: &WorkerSettings,
     connector_config: &IndexMap<String, String>,
     connector: &str,
-    task: u32,
+    task: Option<u32>,
 ) -> Result<Properties, ClientError> {
     let worker = &settings.worker;
     let mut properties = Properties::new();
@@ -187,7 +190,7 @@ mod tests {
         ]);
         all.extend(of(worker));
         let settings = WorkerSettings::read(&all).unwrap();
-        properties(Client::Producer, &settings, &of(connector), "c", 2)
+        properties(Client::Producer, &settings, &of(connector), "c", Some(2))
             .map_err(|error| error.to_string())
     }
 
@@ -208,12 +211,14 @@ mod tests {
 
     #[test]
     fn the_clients_of_the_dead_letter_queue_have_names_of_their_own() {
-        let ids = [Client::DeadLetterProducer, Client::DeadLetterAdmin].map(|of| of.id("c", 2));
+        let ids =
+            [Client::DeadLetterProducer, Client::DeadLetterAdmin].map(|of| of.id("c", Some(2)));
         let expected = [
             "connector-dlq-producer-c-2",
             "connector-dlq-adminclient-c-2",
         ];
         assert_eq!(ids, expected);
+        assert_eq!(Client::Consumer.id("c", None), "connector-consumer-c");
     }
 
     #[test]

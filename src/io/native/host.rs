@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use indexmap::IndexMap;
 use tokio::sync::mpsc;
 
 use super::offset_writer::OffsetWriter;
 use super::settings::WorkerSettings;
-use super::source_offsets::{SourceOffset, SourceOffsets};
+use super::offset_store::OwnTopic;
+use super::source_offsets::{self, SourceOffset, SourceOffsets};
 use super::task::{self, TaskHandle};
 use super::{TaskReport, TaskSpec};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::producer::ProducerSettings;
 use crate::io::kafka::settings::SettingsError;
 use crate::model::properties::Properties;
 
@@ -34,6 +37,9 @@ pub enum HostError {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Kafka(#[from] KafkaError),
+    /// The clients of a connector cannot be configured.
+    #[error("{0}")]
+    Connector(String),
 }
 
 impl HostError {
@@ -42,6 +48,7 @@ impl HostError {
         match self {
             Self::Settings(error) => error.hint(),
             Self::Kafka(error) => error.hint(),
+            Self::Connector(_) => None,
         }
     }
 }
@@ -56,7 +63,11 @@ impl TaskHost {
         let offsets =
             SourceOffsets::start(cluster, &settings.offset_topic, settings.isolation).await?;
         Ok(Self(Arc::new(Shared {
-            offset_writer: OffsetWriter::start(cluster, &settings.offset_topic),
+            offset_writer: OffsetWriter::start(
+                cluster,
+                &settings.offset_topic,
+                ProducerSettings::default(),
+            ),
             settings,
             offsets,
             incarnations: AtomicU64::new(0),
@@ -69,8 +80,31 @@ impl TaskHost {
         task::spawn(Arc::clone(&self.0), spec, incarnation, events)
     }
 
-    /// Returns the positions of a source connector by partition, after reading the offset topic to its end.
-    pub async fn offsets(&self, connector: &str) -> Result<Vec<SourceOffset>, KafkaError> {
-        self.0.offsets.of_connector(connector).await
+    /// Returns the positions of a source connector by partition, as they are now in the workers' topic and in the one that
+    /// the connector may have of its own.
+    ///
+    /// A partition that only the workers' topic knows then has no position, `null`: its task would not find one.
+    ///
+    /// # Errors
+    /// The connector's clients cannot be configured, or a topic cannot be read.
+    pub async fn offsets(
+        &self,
+        connector: &str,
+        config: &IndexMap<String, String>,
+    ) -> Result<Vec<SourceOffset>, HostError> {
+        let own = OwnTopic::of(&self.0.settings, config, connector, None);
+        let own = own.map_err(|error| HostError::Connector(error.to_string()))?;
+        let workers = match &own {
+            Some(own) if own.is_workers() => Vec::new(),
+            _ => self.0.offsets.of_connector(connector).await?,
+        };
+        let Some(own) = own else {
+            return Ok(workers);
+        };
+        let held = match own.look().await? {
+            Some(held) => held.of_connector(connector).await?,
+            None => Vec::new(),
+        };
+        Ok(source_offsets::shadowed(workers, held))
     }
 }

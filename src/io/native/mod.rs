@@ -7,6 +7,7 @@
 mod clients;
 mod converters;
 mod host;
+mod offset_store;
 mod offset_writer;
 mod outage;
 mod settings;

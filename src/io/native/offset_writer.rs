@@ -1,4 +1,4 @@
-//! Writes positions to the offset topic, for all tasks of a worker: the producer of `KafkaOffsetBackingStore`.
+//! Writes positions to an offset topic, for all tasks of a worker: the producer of `KafkaOffsetBackingStore`.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -28,12 +28,9 @@ struct Write {
 }
 
 impl OffsetWriter {
-    pub(super) fn start(cluster: &Cluster, topic: &str) -> Self {
-        let settings = ProducerSettings {
-            // As `KafkaOffsetBackingStore` sets it: a commit that takes longer has been given up.
-            linger: std::time::Duration::ZERO,
-            ..ProducerSettings::default()
-        };
+    pub(super) fn start(cluster: &Cluster, topic: &str, mut settings: ProducerSettings) -> Self {
+        // As `KafkaOffsetBackingStore` sets it: a commit that takes longer has been given up.
+        settings.linger = std::time::Duration::ZERO;
         let mut producer = Producer::new(cluster, settings);
         let topic = producer.topic(topic);
         let (writes, queue) = mpsc::unbounded_channel();

@@ -6,7 +6,9 @@ use crate::io::isolation::isolations;
 use crate::io::kafka::settings::SettingsError;
 use crate::io::providers;
 use crate::model::properties::Properties;
-use crate::model::worker_config::{self, Default, Isolation, StorageRole, effective_value};
+use crate::model::worker_config::{
+    self, Default, Isolation, Isolations, StorageRole, effective_value,
+};
 
 /// How long one request of a task's client may take, as `request.timeout.ms` of Java's clients.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -19,6 +21,7 @@ pub(super) struct WorkerSettings {
     pub(super) offset_topic: String,
     /// How it is read.
     pub(super) isolation: Isolation,
+    pub(super) isolations: Isolations,
     /// `offset.flush.interval.ms`: time between two commits of a task.
     pub(super) flush_interval: Duration,
     /// `offset.flush.timeout.ms`: what one commit may take.
@@ -41,9 +44,11 @@ impl WorkerSettings {
                 hint: "A distributed worker keeps the offsets of sources there.".to_owned(),
             });
         }
+        let isolations = isolations(&worker)?;
         Ok(Self {
             offset_topic,
-            isolation: isolations(&worker)?.of_storage(StorageRole::Offset),
+            isolation: isolations.of_storage(StorageRole::Offset),
+            isolations,
             flush_interval: millis(&worker, "offset.flush.interval.ms")?,
             flush_timeout: millis(&worker, "offset.flush.timeout.ms")?,
             creates_topics: !text(&worker, "topic.creation.enable").eq_ignore_ascii_case("false"),

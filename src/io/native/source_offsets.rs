@@ -1,6 +1,6 @@
 //! The positions of source connectors, as the offset topic has them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -103,5 +103,41 @@ impl SourceOffsets {
         .await?;
         stored.read = number;
         Ok(stored)
+    }
+}
+
+/// Returns what a connector with a topic of its own finds: what that holds, and of all else in the workers' topic that there is
+/// nothing.
+pub(super) fn shadowed(workers: Vec<SourceOffset>, own: Vec<SourceOffset>) -> Vec<SourceOffset> {
+    let mut found: BTreeMap<Bytes, Bytes> = workers
+        .into_iter()
+        .map(|offset| (offset.partition, Bytes::from_static(b"null")))
+        .collect();
+    found.extend(
+        own.into_iter()
+            .map(|offset| (offset.partition, offset.offset)),
+    );
+    let offsets = found.into_iter();
+    offsets
+        .map(|(partition, offset)| SourceOffset { partition, offset })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workers_topic_tells_a_connector_with_its_own_nothing() {
+        let offset = |partition: &'static str, offset: &'static str| SourceOffset {
+            partition: Bytes::from_static(partition.as_bytes()),
+            offset: Bytes::from_static(offset.as_bytes()),
+        };
+        let workers = vec![offset("a", "1"), offset("c", "1")];
+        let own = vec![offset("a", "2"), offset("b", "2")];
+        assert_eq!(
+            shadowed(workers, own),
+            [offset("a", "2"), offset("b", "2"), offset("c", "null")]
+        );
     }
 }

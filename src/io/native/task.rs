@@ -17,6 +17,7 @@ use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::producer::ProduceError;
 use crate::io::kafka::settings::SettingsError;
 use crate::io::providers::{self, ProviderError};
+use crate::model::worker_config::WorkerConfigError;
 
 /// What a task is asked to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,6 +210,10 @@ pub(super) enum TaskError {
     Topics,
     #[error("the stored offset {stored} has no position that is an integer")]
     StoredOffset { stored: String },
+    #[error("topic {topic}, the connector's own offsets.storage.topic, cannot be used: {reason}")]
+    OffsetTopic { topic: String, reason: String },
+    #[error(transparent)]
+    WorkerFile(#[from] WorkerConfigError),
     #[error("{key} is missing or is not what a topic can be created with")]
     TopicCreation { key: String },
     #[error("a record {0}")]

@@ -112,7 +112,8 @@ impl StorageTopics {
 }
 
 impl StorageTopic {
-    fn from_properties(
+    /// Returns one of the topics, as [`StorageTopics::from_properties`] does.
+    pub fn from_properties(
         role: StorageRole,
         properties: &Properties,
     ) -> Result<Self, WorkerConfigError> {

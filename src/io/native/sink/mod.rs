@@ -69,7 +69,7 @@ impl SinkTask {
         let settings = &host.settings;
         let config = &context.connector_config;
         let client =
-            |client| clients::properties(client, settings, config, &spec.connector, spec.task);
+            |client| clients::properties(client, settings, config, &spec.connector, Some(spec.task));
         let mut properties = client(Client::Consumer)?;
         let group = clients::consumer_group(&settings.worker, config, &spec.connector);
         properties.insert("group.id".to_owned(), group);

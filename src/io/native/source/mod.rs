@@ -1,24 +1,24 @@
 //! A source task: polls, converts, produces, and commits how far everything has arrived (`WorkerSourceTask`).
 
+mod commits;
 mod submitted;
 mod topic_creation;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::clients::{self, Client};
 use super::converters::Converters;
-use super::task::{Context, TaskError, Wanted, patiently};
+use super::task::{Context, TaskError, Wanted};
 use super::tolerance::{Stage, Tolerance};
 use crate::connect::{Schema, Text, Type, Value};
 use crate::connectors::{FileStreamSource, Lines, Polled, SourceError};
 use crate::io::kafka::producer::{Delivery, ProduceError, Producer, ProducerSettings, TopicHandle};
-use crate::model::raw_json::push_string;
 use crate::protocol::record_batch::NewRecord;
+use commits::Commits;
 use submitted::Submitted;
 use topic_creation::{Creating, TopicCreation};
 
@@ -67,22 +67,6 @@ struct Pending {
     timestamp: i64,
 }
 
-/// Commits of the position.
-struct Commits {
-    /// `["connector",{partition}]`.
-    key: Bytes,
-    has_positions: bool,
-    next: Instant,
-    committed: Option<u64>,
-    running: Option<Commit>,
-}
-
-struct Commit {
-    position: Option<u64>,
-    told: oneshot::Receiver<Result<(), ProduceError>>,
-    deadline: Instant,
-}
-
 impl SourceTask {
     /// Makes the task ready; `None`: it was told to stop before it was.
     async fn start(context: &Context) -> Result<Option<Self>, TaskError> {
@@ -90,7 +74,7 @@ impl SourceTask {
         let settings = &host.settings;
         let client = |client| {
             let config = &context.connector_config;
-            clients::properties(client, settings, config, &spec.connector, spec.task)
+            clients::properties(client, settings, config, &spec.connector, Some(spec.task))
         };
         let properties = client(Client::Producer)?;
         let producer_settings = ProducerSettings::from_properties(&properties)?;
@@ -107,27 +91,16 @@ impl SourceTask {
             }
             None => None,
         };
-        let key = offset_key(&spec.connector, &source.partition_json());
-        if source.has_positions() {
-            let Some(stored) = patiently(context, || host.offsets.value(&key)).await? else {
-                return Ok(None);
-            };
-            source.seek(stored_position(stored.as_deref())?);
-        }
-        let now = Instant::now();
+        let Some(commits) = Commits::start(context, &mut source).await? else {
+            return Ok(None);
+        };
         Ok(Some(Self {
-            commits: Commits {
-                key,
-                has_positions: source.has_positions(),
-                next: now + settings.flush_interval,
-                committed: None,
-                running: None,
-            },
+            commits,
             source: Some(source),
             polling: None,
             pending: None,
             idle: FIRST_IDLE,
-            next_poll: now,
+            next_poll: Instant::now(),
             topic: producer.topic(&topic_name),
             topic_name,
             producer,
@@ -169,8 +142,10 @@ impl SourceTask {
                 delivery = self.producer.next(), if moves => self.delivered(delivery)?,
                 polled = ended(&mut self.polling), if self.polling.is_some() => self.polled(polled)?,
                 () = tokio::time::sleep_until(self.next_poll), if idles => {}
-                () = tokio::time::sleep_until(self.commits.next) => self.begin_commit(context),
-                outcome = told(&mut self.commits.running) => self.committed(outcome),
+                () = tokio::time::sleep_until(self.commits.next) => {
+                    self.commits.begin(self.submitted.committable());
+                }
+                outcome = self.commits.told() => self.commits.take(outcome),
             }
         }
     }
@@ -326,47 +301,6 @@ impl SourceTask {
         Ok(())
     }
 
-    /// Writes the position, unless it is written or being written.
-    fn begin_commit(&mut self, context: &Context) {
-        let settings = &context.host.settings;
-        let now = Instant::now();
-        self.commits.next = now + settings.flush_interval;
-        if self.commits.running.is_some() {
-            return;
-        }
-        self.commits.running = self.commit(context, now + settings.flush_timeout);
-    }
-
-    fn commit(&self, context: &Context, deadline: Instant) -> Option<Commit> {
-        let position = self.submitted.committable();
-        if position.is_none() || position == self.commits.committed {
-            return None;
-        }
-        let shown = position.filter(|_| self.commits.has_positions);
-        let shown = shown.map_or_else(|| "null".to_owned(), |position| position.to_string());
-        let value = Bytes::from(format!("{{\"position\":{shown}}}"));
-        let entry = (self.commits.key.clone(), Some(value));
-        Some(Commit {
-            position,
-            told: context.host.offset_writer.write(vec![entry]),
-            deadline,
-        })
-    }
-
-    fn committed(&mut self, outcome: Result<(), String>) {
-        let Some(commit) = self.commits.running.take() else {
-            return;
-        };
-        match outcome {
-            Ok(()) => self.commits.committed = commit.position,
-            Err(reason) => tracing::error!(
-                topic = self.topic_name,
-                reason,
-                "offsets could not be committed; they will be with the next flush"
-            ),
-        }
-    }
-
     /// Waits for what is on its way, and commits.
     async fn commit_finally(&mut self, context: &Context) {
         let timeout = context.host.settings.flush_timeout;
@@ -390,16 +324,7 @@ impl SourceTask {
                 "records were not acknowledged before the task ended"
             );
         }
-        if self.commits.running.is_some() {
-            let outcome = told(&mut self.commits.running).await;
-            self.committed(outcome);
-        }
-        let commit = self.commit(context, Instant::now() + timeout);
-        if commit.is_some() {
-            self.commits.running = commit;
-            let outcome = told(&mut self.commits.running).await;
-            self.committed(outcome);
-        }
+        self.commits.end(self.submitted.committable()).await;
     }
 }
 
@@ -421,73 +346,7 @@ async fn ended(
     }
 }
 
-/// Waits until a commit is acknowledged, has failed or is given up.
-async fn told(commit: &mut Option<Commit>) -> Result<(), String> {
-    let Some(commit) = commit else {
-        return std::future::pending().await;
-    };
-    match tokio::time::timeout_at(commit.deadline, &mut commit.told).await {
-        Err(_) => Err("not acknowledged within offset.flush.timeout.ms".to_owned()),
-        Ok(Err(_)) => Err("the writer of the offset topic has ended".to_owned()),
-        Ok(Ok(outcome)) => outcome.map_err(|error| error.to_string()),
-    }
-}
-
-/// Returns the key under which a worker keeps a position.
-fn offset_key(connector: &str, partition: &[u8]) -> Bytes {
-    let mut key = b"[".to_vec();
-    push_string(connector, &mut key);
-    key.push(b',');
-    key.extend_from_slice(partition);
-    key.push(b']');
-    key.into()
-}
-
-/// Reads what `FileStreamSourceTask` reads from a stored offset: an integer, or nothing for the beginning.
-fn stored_position(stored: Option<&[u8]>) -> Result<u64, TaskError> {
-    let Some(stored) = stored else {
-        return Ok(0);
-    };
-    let wrong = || TaskError::StoredOffset {
-        stored: String::from_utf8_lossy(stored).into_owned(),
-    };
-    let offset: serde_json::Value = serde_json::from_slice(stored).map_err(|_| wrong())?;
-    match offset.get("position") {
-        None | Some(serde_json::Value::Null) if offset.is_object() => Ok(0),
-        // As in Java, a negative one skips nothing.
-        Some(position) => match position.as_i64() {
-            Some(position) => Ok(u64::try_from(position).unwrap_or(0)),
-            None => Err(wrong()),
-        },
-        None => Err(wrong()),
-    }
-}
-
 fn now_millis() -> i64 {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stored_position_is_an_integer_or_the_beginning() {
-        let read = |stored: &str| stored_position(Some(stored.as_bytes())).ok();
-        assert_eq!(read(r#"{"position":27}"#), Some(27));
-        assert_eq!(read(r#"{"position":-1}"#), Some(0));
-        assert_eq!(read(r#"{"position":null}"#), Some(0));
-        assert_eq!(read("{}"), Some(0));
-        for wrong in [r#"{"position":"27"}"#, r#"{"position":1.5}"#, "7", "{"] {
-            assert_eq!(read(wrong), None, "{wrong}");
-        }
-        assert_eq!(stored_position(None).ok(), Some(0));
-    }
-
-    #[test]
-    fn a_position_is_kept_under_the_key_of_the_jvm() {
-        let key = offset_key("a \"b\"", br#"{"filename":"/in"}"#);
-        assert_eq!(&key[..], br#"["a \"b\"",{"filename":"/in"}]"#);
-    }
 }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::Api;
@@ -13,8 +14,10 @@ use super::call::Call;
 use super::write::invalid;
 use crate::connectors::{self, ConfigError, Kind, NativeConnector};
 use crate::io::embedded::rest_server::{Refused, error, read};
+use crate::io::native::TaskHost;
 use crate::io::worker::plugins::Plugins;
 use crate::model::rest::{ConnectorOffset, ConnectorOffsets};
+use crate::plan::OWN_TOPIC;
 
 /// `GET /connector-plugins`
 pub(super) async fn list() -> Json<Value> {
@@ -102,25 +105,38 @@ pub(super) async fn offsets(State(api): State<Api>, Path(name): Path<String>) ->
         let message = "This worker is still starting up and has not read the offset topic yet";
         return error(StatusCode::SERVICE_UNAVAILABLE, message);
     };
+    let config = info.config.into_iter();
+    let config = config.filter_map(|(key, value)| Some((key, value?)));
+    let config: IndexMap<String, String> = config.collect();
     let found = if info.kind.as_deref() == Some("sink") {
-        let config = info.config.into_iter();
-        let config = config.filter_map(|(key, value)| Some((key, value?)));
-        api.0.sinks.offsets(&name, &config.collect()).await
+        api.0.sinks.offsets(&name, &config).await
     } else {
-        let found = host.offsets(&name).await;
-        let found = found.map_err(|error| error.to_string());
-        found.map(|found| {
-            found
-                .into_iter()
-                .map(|o| (o.partition, o.offset))
-                .map(source)
-                .collect()
-        })
+        of_source(&api, host, &name, config).await
     };
     match found {
         Ok(offsets) => Json(ConnectorOffsets { offsets }).into_response(),
         Err(failed) => error(StatusCode::INTERNAL_SERVER_ERROR, &failed),
     }
+}
+
+/// Returns where a source stands in the workers' offset topic and in its own, or why that is not known.
+async fn of_source(
+    api: &Api,
+    host: &TaskHost,
+    name: &str,
+    mut config: IndexMap<String, String>,
+) -> Result<Vec<ConnectorOffset>, String> {
+    if config.contains_key(OWN_TOPIC) {
+        let plugins = Arc::clone(&api.0.plugins);
+        // A provider's file may be on a disk that is slow.
+        let resolved = tokio::task::spawn_blocking(move || plugins.resolved(&config)).await;
+        let resolved = resolved.map_err(|panicked| panicked.to_string())?;
+        config = resolved.map_err(|error| error.to_string())?;
+    }
+    let found = host.offsets(name, &config).await;
+    let found = found.map_err(|error| error.to_string())?;
+    let offsets = found.into_iter().map(|o| source((o.partition, o.offset)));
+    Ok(offsets.collect())
 }
 
 fn source((partition, offset): (bytes::Bytes, bytes::Bytes)) -> ConnectorOffset {
