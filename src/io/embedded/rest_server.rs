@@ -34,6 +34,8 @@ pub(in crate::io) struct Shown {
     pub(in crate::io) statuses: Statuses,
     /// Requests between workers are signed.
     pub(in crate::io) is_sessioned: bool,
+    /// `topic.tracking.enable=false`
+    pub(in crate::io) is_tracking_off: bool,
 }
 
 /// What `GET /health` answers.
@@ -313,9 +315,19 @@ async fn task_status(
     }
 }
 
-async fn topics(State(shown): State<Shared>, Path(name): Path<String>) -> Json<Value> {
-    let topics = read(&shown, |shown| shown.statuses.topics.get(&name).cloned());
-    Json(json!({ name: { "topics": topics.unwrap_or_default() } }))
+async fn topics(
+    State(shown): State<Shared>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Refused> {
+    let topics = read(&shown, |shown| {
+        let topics = shown.statuses.topics.get(&name).cloned();
+        (!shown.is_tracking_off).then_some(topics.unwrap_or_default())
+    });
+    let topics = topics.ok_or_else(|| {
+        let message = "Topic tracking is disabled.".to_owned();
+        Refused(StatusCode::FORBIDDEN, message)
+    })?;
+    Ok(Json(json!({ name: { "topics": topics } })))
 }
 
 pub(in crate::io) fn found(body: Option<impl serde::Serialize>, name: &str) -> Response {

@@ -4,6 +4,7 @@ use crate::io::ignored;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::log::{Follower, Isolation, LogReader, Record};
+use crate::io::native::ActiveTopics;
 use crate::model::offset_key::OffsetKey;
 use crate::model::storage_records::{ConfigChange, ConfigState, Status, StatusRecord};
 use crate::worker::config_log::{ConfigLog, IgnoredRecord};
@@ -168,6 +169,15 @@ impl Statuses {
         Ok((statuses, records, log))
     }
 
+    /// Tells those that track topics what is known.
+    pub(in crate::io) fn tell(&self, tracked: &ActiveTopics) {
+        for (connector, topics) in &self.topics {
+            for topic in topics {
+                tracked.know(connector, topic);
+            }
+        }
+    }
+
     pub(in crate::io) fn apply(&mut self, record: StatusRecord) {
         match record {
             StatusRecord::Connector {
@@ -196,7 +206,7 @@ impl Statuses {
             StatusRecord::Topic {
                 topic,
                 connector,
-                is_active: true,
+                discovery: Some(_),
             } => _ = self.topics.entry(connector).or_default().insert(topic),
             StatusRecord::Topic {
                 topic, connector, ..

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use indexmap::IndexMap;
 use tokio::sync::mpsc;
 
+use super::active_topics::{ActiveTopics, Tracker};
+use super::offset_store::OwnTopic;
 use super::offset_writer::OffsetWriter;
 use super::settings::WorkerSettings;
-use super::offset_store::OwnTopic;
 use super::source_offsets::{self, SourceOffset, SourceOffsets};
 use super::task::{self, TaskHandle};
 use super::{TaskReport, TaskSpec};
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     pub(super) settings: WorkerSettings,
     pub(super) offsets: SourceOffsets,
     pub(super) offset_writer: OffsetWriter,
+    topics: Arc<ActiveTopics>,
     incarnations: AtomicU64,
 }
 
@@ -53,6 +55,17 @@ impl HostError {
     }
 }
 
+impl Shared {
+    /// Returns the means by which a task tells of the topics that it uses.
+    pub(super) fn tracker(&self, spec: &TaskSpec) -> Tracker {
+        Tracker {
+            topics: Arc::clone(&self.topics),
+            connector: spec.connector.clone(),
+            task: spec.task,
+        }
+    }
+}
+
 impl TaskHost {
     /// Takes what tasks need from the worker file and reads the offset topic, which must exist, to its end.
     ///
@@ -68,6 +81,7 @@ impl TaskHost {
                 &settings.offset_topic,
                 ProducerSettings::default(),
             ),
+            topics: Arc::new(ActiveTopics::new(settings.tracks_topics)),
             settings,
             offsets,
             incarnations: AtomicU64::new(0),
@@ -78,6 +92,11 @@ impl TaskHost {
     pub fn spawn(&self, spec: TaskSpec, events: mpsc::UnboundedSender<TaskReport>) -> TaskHandle {
         let incarnation = self.0.incarnations.fetch_add(1, Ordering::Relaxed);
         task::spawn(Arc::clone(&self.0), spec, incarnation, events)
+    }
+
+    /// Returns the topics that connectors use.
+    pub fn topics(&self) -> &ActiveTopics {
+        &self.0.topics
     }
 
     /// Returns the positions of a source connector by partition, as they are now in the workers' topic and in the one that

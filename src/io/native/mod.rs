@@ -4,6 +4,7 @@
 //! A task's life is that of Connect's `WorkerTask`: it says RUNNING or PAUSED once it has started, FAILED with the cause
 //! when it cannot go on, and ends in good order when it is asked to, its offsets committed.
 
+mod active_topics;
 mod clients;
 mod converters;
 mod host;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+pub use active_topics::ActiveTopics;
 pub(in crate::io) use clients::consumer_group;
 pub(in crate::io) use converters::converter_errors;
 pub use host::{HostError, TaskHost};

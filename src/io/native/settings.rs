@@ -28,6 +28,8 @@ pub(super) struct WorkerSettings {
     pub(super) flush_timeout: Duration,
     /// `topic.creation.enable`.
     pub(super) creates_topics: bool,
+    /// `topic.tracking.enable`.
+    pub(super) tracks_topics: bool,
     /// `connector.client.config.override.policy`.
     pub(super) override_policy: String,
     pub(super) client_timeout: Duration,
@@ -52,6 +54,7 @@ impl WorkerSettings {
             flush_interval: millis(&worker, "offset.flush.interval.ms")?,
             flush_timeout: millis(&worker, "offset.flush.timeout.ms")?,
             creates_topics: !text(&worker, "topic.creation.enable").eq_ignore_ascii_case("false"),
+            tracks_topics: !text(&worker, "topic.tracking.enable").eq_ignore_ascii_case("false"),
             override_policy: text(&worker, "connector.client.config.override.policy"),
             client_timeout: CLIENT_TIMEOUT,
             worker,

@@ -207,7 +207,7 @@ impl Engine {
                 topics.iter().map(|topic| StatusRecord::Topic {
                     topic: topic.clone(),
                     connector: name.clone(),
-                    is_active: false,
+                    discovery: None,
                 })
             });
             connectors.chain(tasks).chain(topics).collect::<Vec<_>>()

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::active_topics::found;
 use super::plugin_calls::{Called, PluginCalls};
 use super::rest::{Answer, Ask, Shares};
 use super::settings::Settings;
@@ -39,7 +40,7 @@ pub(super) struct Parts {
     pub(super) membership: Membership,
     pub(super) configs: FollowedConfigs,
     pub(super) statuses: FollowedStatuses,
-    pub(super) status_writer: StatusWriter,
+    pub(super) status_writer: Arc<StatusWriter>,
     pub(super) config_writer: Arc<Writer>,
     /// `session.timeout.ms`: a leader's write ends while the session that was confirmed for it cannot expire.
     pub(super) session: Duration,
@@ -68,6 +69,8 @@ pub(super) struct Engine {
     pub(super) stopping: BTreeMap<TaskKey, u64>,
     pub(super) reports: mpsc::UnboundedSender<TaskReport>,
     reported: mpsc::UnboundedReceiver<TaskReport>,
+    /// Topics that tasks have found out to use.
+    pub(super) found_topics: Option<mpsc::UnboundedReceiver<StatusRecord>>,
     /// Who waits for an answer; nobody for what this worker asks itself.
     waiting: HashMap<RequestId, Option<oneshot::Sender<Answer>>>,
     requests: u64,
@@ -116,6 +119,7 @@ enum Woken {
     Statuses(Result<Vec<StatusRecord>, KafkaError>),
     Done(Done),
     Report(TaskReport),
+    Topic(StatusRecord),
     Ask(Ask),
     Timer,
     Stop,
@@ -125,6 +129,7 @@ impl Engine {
     pub(super) fn new(parts: Parts) -> Self {
         let (reports, reported) = mpsc::unbounded_channel();
         Self {
+            found_topics: parts.host.topics().records(),
             parts,
             events: VecDeque::new(),
             work: JoinSet::new(),
@@ -164,6 +169,7 @@ impl Engine {
                     Woken::Statuses(records)
                 }
                 Some(report) = self.reported.recv() => Woken::Report(report),
+                Some(topic) = found(&mut self.found_topics) => Woken::Topic(topic),
                 Some(done) = self.work.join_next() => match done {
                     Ok(done) => Woken::Done(done),
                     Err(failed) => return Err(self.group_failed(failed.to_string().into())),
@@ -204,6 +210,10 @@ impl Engine {
             Woken::Configs(Ok(changes)) => self.read(changes),
             Woken::Configs(Err(error)) => self.fell_ill(Topic::Config, &error),
             Woken::Statuses(Ok(records)) => {
+                let topics = self.parts.host.topics();
+                for record in &records {
+                    topics.read(record);
+                }
                 rest_server::update(&self.parts.shares.shown, |shown| {
                     for record in records {
                         shown.statuses.apply(record);
@@ -213,6 +223,7 @@ impl Engine {
             Woken::Statuses(Err(error)) => self.fell_ill(Topic::Status, &error),
             Woken::Done(done) => self.done(done),
             Woken::Report(report) => self.report(report),
+            Woken::Topic(topic) => self.parts.status_writer.send(topic),
             Woken::Ask(Ask { request, answer }) => self.ask(request, Some(answer)),
             Woken::Timer => self.timeout(),
             Woken::Stop => {
@@ -229,6 +240,7 @@ impl Engine {
             News::Revoked(work) => {
                 tracing::info!(%work, "revoked");
                 self.is_revoking = true;
+                self.reset_topics(&work);
                 self.events.push_back(Event::Revoked(work));
             }
             News::Confirmed { sent } => {
@@ -341,6 +353,7 @@ impl Engine {
                 for (connector, task) in work.tasks() {
                     self.stopping.remove(&(connector.to_owned(), task));
                 }
+                self.reset_topics(&work);
                 self.events.push_back(Event::Ended(work));
             }
         }

@@ -4,6 +4,7 @@
 //! status topics, the tasks, and the REST API. The start is the JVM's: storage topics made, offset, status and config topics
 //! read to their ends, the group joined.
 
+mod active_topics;
 mod carry_out;
 mod engine;
 mod plugin_calls;
@@ -206,6 +207,9 @@ impl Worker {
             .unwrap_or_else(|| format!("connect-{worker_id}"));
         let cluster = Cluster::unconnected(client);
         let shown = Shared::default();
+        rest_server::update(&shown, |shown| {
+            shown.is_tracking_off = !settings.tracks_topics;
+        });
         let (asks, asked) = mpsc::channel(WAITING_REQUESTS);
         let http = http(&job.worker)?;
         let shares = Arc::new(Shares {
@@ -214,6 +218,8 @@ impl Worker {
             http,
             verification: settings.verification.clone(),
             host: std::sync::OnceLock::new(),
+            statuses: std::sync::OnceLock::new(),
+            resets_topics: settings.resets_topics,
             sinks: SinkOffsets {
                 cluster: cluster.clone(),
                 plugins: Arc::clone(&plugins),
@@ -281,16 +287,19 @@ impl Worker {
         let membership =
             Membership::new(Member::new(member)?, client, &url, assignor, self.started);
         let topics = &self.job.topics;
+        let status_writer = Arc::new(StatusWriter::new(
+            &self.cluster,
+            &topics.status.name,
+            stores.status_partitions,
+        ));
+        // There is one start: nobody has set it before.
+        let _ = self.shares.statuses.set(Arc::clone(&status_writer));
         let engine = Engine::new(engine::Parts {
             herder: Herder::new(self.settings.herder.clone()),
             membership,
             configs: stores.configs.follow(),
             statuses: stores.statuses,
-            status_writer: StatusWriter::new(
-                &self.cluster,
-                &topics.status.name,
-                stores.status_partitions,
-            ),
+            status_writer,
             config_writer: Arc::new(Writer::new(&self.cluster, &topics.config.name, 0)),
             session,
             cluster: self.cluster.clone(),
@@ -341,6 +350,7 @@ impl Worker {
             isolations.of_storage(StorageRole::Config),
         );
         configs.catch_up().await?;
+        statuses.tell(host.topics());
         // There is one start: nobody has set it before.
         let _ = self.shares.host.set(host.clone());
         rest_server::update(&self.shares.shown, |shown| {

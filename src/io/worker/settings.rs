@@ -29,6 +29,10 @@ pub(super) struct Settings {
     pub(super) max_delay: Millis,
     /// `task.shutdown.graceful.timeout.ms`
     pub(super) graceful: Duration,
+    /// `topic.tracking.enable`
+    pub(super) tracks_topics: bool,
+    /// `topic.tracking.allow.reset`
+    pub(super) resets_topics: bool,
     /// `inter.worker.signature.algorithm`
     pub(super) signature: Algorithm,
     /// `inter.worker.verification.algorithms`
@@ -65,6 +69,8 @@ impl Settings {
             },
             max_delay,
             graceful: Duration::from_millis(millis(worker, "task.shutdown.graceful.timeout.ms")?),
+            tracks_topics: flag(worker, "topic.tracking.enable")?,
+            resets_topics: flag(worker, "topic.tracking.allow.reset")?,
             signature: algorithm(worker, "inter.worker.signature.algorithm")?,
             verification: verification
                 .split(',')
@@ -160,6 +166,15 @@ pub(super) fn refuse_exactly_once(worker: &Properties) -> Result<(), SettingsErr
     let hint = "Set it to disabled on every worker of the group, or run the group with the JVM.";
     let reason = "is not supported by the native engine, whose sources write at least once";
     Err(refused(key, &value, reason, hint))
+}
+
+fn flag(worker: &Properties, key: &str) -> Result<bool, SettingsError> {
+    let value = text(worker, key);
+    match value.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(invalid(key, &value, "is neither true nor false")),
+    }
 }
 
 fn algorithm(worker: &Properties, key: &str) -> Result<Algorithm, SettingsError> {

@@ -13,7 +13,7 @@ pub use config_record::{
     target_state_record, task_record, zero_task_commit_record,
 };
 pub use config_state::{ConfigChange, ConfigState, ConnectorState};
-pub use status_record::{Status, StatusRecord};
+pub use status_record::{Discovery, Status, StatusRecord};
 
 use indexmap::IndexMap;
 

@@ -22,12 +22,20 @@ pub enum StatusRecord {
         task: i32,
         status: Option<Status>,
     },
-    /// A connector uses a topic.
+    /// A connector uses a topic, or does so no longer.
     Topic {
         topic: String,
         connector: String,
-        is_active: bool,
+        discovery: Option<Discovery>,
     },
+}
+
+/// Who found out first that a connector uses a topic, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Discovery {
+    pub task: i32,
+    /// Milliseconds since 1970.
+    pub timestamp: i64,
 }
 
 /// The status of a connector or a task.
@@ -47,8 +55,6 @@ pub struct Status {
 
 impl StatusRecord {
     /// Returns key and value of the record, in the field order of `KafkaStatusBackingStore`; without a value it is deleted.
-    ///
-    /// A topic's record, which also names a task and a time, is only deleted.
     pub fn encode(&self) -> (Bytes, Option<Bytes>) {
         let (key, status) = match self {
             Self::Connector { connector, status } => (format!("{CONNECTOR}{connector}"), status),
@@ -58,8 +64,14 @@ impl StatusRecord {
                 status,
             } => (format!("{TASK}{connector}-{task}"), status),
             Self::Topic {
-                topic, connector, ..
-            } => (format!("{TOPIC}{topic}{TOPIC_CONNECTOR}{connector}"), &None),
+                topic,
+                connector,
+                discovery,
+            } => {
+                let key = format!("{TOPIC}{topic}{TOPIC_CONNECTOR}{connector}");
+                let value = discovery.map(|discovery| discovery.encode(topic, connector));
+                return (key.into(), value);
+            }
         };
         (key.into(), status.as_ref().map(Status::encode))
     }
@@ -94,9 +106,36 @@ impl StatusRecord {
         Ok(Self::Topic {
             topic: names.0.to_owned(),
             connector: names.1.to_owned(),
-            is_active: value.is_some(),
+            discovery: value.map(discovery).transpose()?,
         })
     }
+}
+
+impl Discovery {
+    fn encode(self, topic: &str, connector: &str) -> Bytes {
+        let mut json = br#"{"topic":{"name":"#.to_vec();
+        push_string(topic, &mut json);
+        json.extend_from_slice(br#","connector":"#);
+        push_string(connector, &mut json);
+        let Self { task, timestamp } = self;
+        let rest = format!(r#","task":{task},"discoverTimestamp":{timestamp}}}}}"#);
+        json.extend_from_slice(rest.as_bytes());
+        json.into()
+    }
+}
+
+fn discovery(value: &[u8]) -> Result<Discovery, StorageRecordError> {
+    let invalid = StorageRecordError::Invalid;
+    let value = first_value(value)?.ok_or(invalid("the value is empty"))?;
+    let outer = fields(value).map_err(|_| invalid("the value is not an object"))?;
+    let inner = outer.get("topic").ok_or(invalid("there is no topic"))?;
+    let inner = fields(inner).map_err(|_| invalid("the topic is not an object"))?;
+    let number = |name| inner.get(name).and_then(|value| integer(value));
+    let task = number("task").and_then(|task| i32::try_from(task).ok());
+    Ok(Discovery {
+        task: task.ok_or(invalid("the task is not an integer"))?,
+        timestamp: number("discoverTimestamp").ok_or(invalid("the time is not an integer"))?,
+    })
 }
 
 impl Status {
@@ -140,7 +179,7 @@ fn status(value: Option<&[u8]>) -> Result<Option<Status>, StorageRecordError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Status, StatusRecord, StorageRecordError};
+    use super::{Discovery, Status, StatusRecord, StorageRecordError};
 
     fn parse(key: &str, value: Option<&str>) -> Result<StatusRecord, StorageRecordError> {
         StatusRecord::parse(key.as_bytes(), value.map(str::as_bytes))
@@ -193,9 +232,28 @@ mod tests {
             Ok(StatusRecord::Topic {
                 topic: "file-data".to_owned(),
                 connector: "file-src".to_owned(),
-                is_active: true,
+                discovery: Some(Discovery {
+                    task: 0,
+                    timestamp: 1_795_498_229_129,
+                }),
             })
         );
+        let key = "status-topic-file-data:connector-file-src";
+        for wrong in ["", "[]", r#"{"topic":7}"#, r#"{"topic":{"task":"0"}}"#] {
+            assert!(parse(key, Some(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn topics_of_a_connector_are_written_as_they_are_read() {
+        let key = "status-topic-lines:connector-a \"b\"";
+        let value = r#"{"topic":{"name":"lines","connector":"a \"b\"","task":2,"discoverTimestamp":1795498229129}}"#;
+        for value in [Some(value), None] {
+            let record = parse(key, value).unwrap();
+            let (encoded_key, encoded) = record.encode();
+            assert_eq!(encoded_key, key);
+            assert_eq!(encoded.as_deref(), value.map(str::as_bytes));
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use regex::Regex;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::active_topics::Tracker;
 use super::clients::{self, Client};
 use super::converters::Converters;
 use super::outage::PAUSE;
@@ -57,6 +58,7 @@ struct SinkTask {
     flush_interval: Duration,
     flush_timeout: Duration,
     dead_letters: Option<DeadLetters>,
+    tracker: Tracker,
     /// Fetching is to begin again, after a pause.
     fetch_at: Option<Instant>,
     is_fetching: bool,
@@ -68,8 +70,9 @@ impl SinkTask {
         let (spec, host) = (&context.spec, &context.host);
         let settings = &host.settings;
         let config = &context.connector_config;
-        let client =
-            |client| clients::properties(client, settings, config, &spec.connector, Some(spec.task));
+        let client = |client| {
+            clients::properties(client, settings, config, &spec.connector, Some(spec.task))
+        };
         let mut properties = client(Client::Consumer)?;
         let group = clients::consumer_group(&settings.worker, config, &spec.connector);
         properties.insert("group.id".to_owned(), group);
@@ -115,6 +118,7 @@ impl SinkTask {
             flush_interval: settings.flush_interval,
             flush_timeout: settings.flush_timeout,
             dead_letters,
+            tracker: host.tracker(spec),
             fetch_at: None,
             is_fetching: false,
         }))
@@ -306,6 +310,9 @@ impl SinkTask {
         self.putting = None;
         let (putter, put, outcome) = ended.ok_or(TaskError::Panicked)?;
         self.putter = Some(putter);
+        if put.is_used {
+            self.tracker.note(&put.topic);
+        }
         if let Some(letters) = &mut self.dead_letters {
             letters.add(put.letters);
         }

@@ -32,6 +32,8 @@ pub(super) struct Put {
     /// After what was handed to the file; `None`: nothing was.
     pub(super) next_offset: Option<i64>,
     pub(super) letters: Vec<Letter>,
+    /// A record of the topic could be converted.
+    pub(super) is_used: bool,
 }
 
 /// Where a record failed, and why.
@@ -53,6 +55,7 @@ impl Putter {
             partition: fetched.partition,
             next_offset: None,
             letters: Vec::new(),
+            is_used: false,
         };
         let mut failed = None;
         // After what is in the buffer.
@@ -106,7 +109,10 @@ impl Putter {
         let (topic, partition) = (&*put.topic, put.partition);
         match self.convert(topic, record) {
             // As Java's `toString()` shows it.
-            Ok(value) => Ok(self.sink.put(&value.value.to_java().to_utf8())?),
+            Ok(value) => {
+                put.is_used = true;
+                Ok(self.sink.put(&value.value.to_java().to_utf8())?)
+            }
             Err(failure) => {
                 let stage = failure.stage.name();
                 if self.tolerance.log {
@@ -221,6 +227,7 @@ mod tests {
             let after = (poison > 0).then(|| i64::try_from(poison).unwrap());
             assert_eq!(put.next_offset, after);
             assert_eq!(put.letters.len(), 1, "its letter is written all the same");
+            assert_eq!(put.is_used, poison > 0);
             putter.sink.flush().unwrap();
             assert_eq!(lines(&file), poison);
         }

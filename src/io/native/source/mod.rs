@@ -4,12 +4,14 @@ mod commits;
 mod submitted;
 mod topic_creation;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::active_topics::Tracker;
 use super::clients::{self, Client};
 use super::converters::Converters;
 use super::task::{Context, TaskError, Wanted};
@@ -51,6 +53,7 @@ struct SourceTask {
     producer: Producer,
     topic: TopicHandle,
     topic_name: String,
+    tracker: Tracker,
     /// The topic is created before the first record is sent; `None`: it has been, or somebody else sees to it.
     creation: Option<Creating>,
     converters: Converters,
@@ -103,6 +106,7 @@ impl SourceTask {
             next_poll: Instant::now(),
             topic: producer.topic(&topic_name),
             topic_name,
+            tracker: host.tracker(spec),
             producer,
             creation,
             converters: Converters::of(&settings.worker, &context.connector_config)?,
@@ -286,7 +290,7 @@ impl SourceTask {
     fn delivered(&mut self, delivery: Option<Delivery>) -> Result<(), TaskError> {
         match delivery {
             None => {}
-            Some(Delivery::Acknowledged { tickets, .. }) => self.submitted.settle(&tickets),
+            Some(Delivery::Acknowledged { tickets, .. }) => self.arrived(&tickets),
             Some(Delivery::Lost { tickets, error, .. }) => {
                 if !self.tolerance.all {
                     return Err(TaskError::Produce(error));
@@ -301,6 +305,11 @@ impl SourceTask {
         Ok(())
     }
 
+    fn arrived(&mut self, tickets: &[Range<u64>]) {
+        self.submitted.settle(tickets);
+        self.tracker.note(&self.topic_name);
+    }
+
     /// Waits for what is on its way, and commits.
     async fn commit_finally(&mut self, context: &Context) {
         let timeout = context.host.settings.flush_timeout;
@@ -310,9 +319,7 @@ impl SourceTask {
         let unsent = self.pending.take().is_some();
         while !self.submitted.is_settled() && !self.producer.is_idle() {
             match tokio::time::timeout_at(deadline, self.producer.next()).await {
-                Ok(Some(Delivery::Acknowledged { tickets, .. })) => {
-                    self.submitted.settle(&tickets);
-                }
+                Ok(Some(Delivery::Acknowledged { tickets, .. })) => self.arrived(&tickets),
                 Ok(_) => {}
                 Err(_) => break,
             }

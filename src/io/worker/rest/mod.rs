@@ -4,6 +4,7 @@ mod call;
 mod forward;
 mod plugins;
 mod signature;
+mod topics;
 mod write;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::worker::herder::{Request, RequestError};
 
 use super::plugins::Plugins;
 use super::sink_offsets::SinkOffsets;
+use super::status_writer::StatusWriter;
 pub(super) use forward::{TaskPost, post_tasks};
 pub(super) use signature::{Algorithm, new_key};
 
@@ -54,6 +56,10 @@ pub(super) struct Shares {
     /// There once the offset topic has been read.
     pub(super) host: std::sync::OnceLock<TaskHost>,
     pub(super) sinks: SinkOffsets,
+    /// There once the status topic has been read.
+    pub(super) statuses: std::sync::OnceLock<Arc<StatusWriter>>,
+    /// `topic.tracking.allow.reset`
+    pub(super) resets_topics: bool,
 }
 
 /// Serves until the set is dropped.
@@ -88,6 +94,7 @@ fn changing(api: Api) -> Router {
             "/connectors/{name}/tasks/{task}/restart",
             post(write::restart_task),
         )
+        .route("/connectors/{name}/topics/reset", put(topics::reset))
         .route("/connectors/{name}/offsets", get(plugins::offsets))
         .route("/connector-plugins", get(plugins::list))
         .route(
