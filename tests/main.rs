@@ -48,6 +48,7 @@ mod live_run;
 mod live_run_cluster;
 mod live_run_data;
 mod live_run_topics;
+mod live_run_validate;
 mod live_security;
 mod live_support;
 mod live_topics;

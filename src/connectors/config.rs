@@ -62,12 +62,67 @@ pub(super) fn file(config: &IndexMap<String, String>) -> Option<String> {
 
 pub(super) fn validate_source(config: &IndexMap<String, String>) -> Vec<ConfigError> {
     let mut errors = not_native(config);
+    errors.extend(of_any_connector(config));
     errors.extend(SourceConfig::read(config).err());
     if config.contains_key("batch.size") && !errors.iter().any(|e| e.key == "batch.size") {
         errors.extend(int(config, "batch.size", BATCH_SIZE).err());
     }
     errors.extend(empty(config, "offsets.storage.topic"));
     errors
+}
+
+/// `ConnectorConfig.configDef`, as far as it can be wrong.
+fn of_any_connector(config: &IndexMap<String, String>) -> Vec<ConfigError> {
+    let flags = [
+        "tasks.max.enforce",
+        "errors.log.enable",
+        "errors.log.include.messages",
+    ];
+    let flags = flags.into_iter().filter_map(|key| flag(config, key));
+    let millis = ["errors.retry.timeout", "errors.retry.delay.max.ms"];
+    let millis = millis
+        .into_iter()
+        .filter_map(|key| number::<i64>(config, key, "LONG"));
+    let words = [
+        ("config.action.reload", ["none", "restart"]),
+        ("errors.tolerance", ["none", "all"]),
+    ];
+    let words = words
+        .into_iter()
+        .filter_map(|(key, allowed)| one_of(config, key, &allowed));
+    flags.chain(millis).chain(words).collect()
+}
+
+fn flag(config: &IndexMap<String, String>, key: &str) -> Option<ConfigError> {
+    let value = config.get(key)?;
+    let is_flag = ["true", "false"]
+        .iter()
+        .any(|flag| value.trim().eq_ignore_ascii_case(flag));
+    let reason = "Expected value to be either true or false";
+    (!is_flag).then(|| invalid(config, key, value, reason))
+}
+
+fn number<T: std::str::FromStr>(
+    config: &IndexMap<String, String>,
+    key: &str,
+    kind: &str,
+) -> Option<ConfigError> {
+    let value = config.get(key)?;
+    let reason = format!("Not a number of type {kind}");
+    let is_number = value.trim().parse::<T>().is_ok();
+    (!is_number).then(|| invalid(config, key, value, &reason))
+}
+
+/// `ConfigDef.ValidString`, of which the case counts.
+fn one_of(config: &IndexMap<String, String>, key: &str, allowed: &[&str]) -> Option<ConfigError> {
+    let value = config.get(key)?.trim();
+    let reason = format!("String must be one of: {}", allowed.join(", "));
+    (!allowed.contains(&value)).then(|| invalid(config, key, value, &reason))
+}
+
+fn invalid(config: &IndexMap<String, String>, key: &str, value: &str, reason: &str) -> ConfigError {
+    let message = format!("Invalid value {value} for configuration {key}: {reason}");
+    ConfigError::new(config, key, message)
 }
 
 /// `ConfigDef.NonEmptyString`
@@ -80,6 +135,13 @@ fn empty(config: &IndexMap<String, String>, key: &str) -> Option<ConfigError> {
 /// `SinkConnectorConfig.validate`.
 pub(super) fn validate_sink(config: &IndexMap<String, String>) -> Vec<ConfigError> {
     let mut errors = not_native(config);
+    errors.extend(of_any_connector(config));
+    errors.extend(flag(
+        config,
+        "errors.deadletterqueue.context.headers.enable",
+    ));
+    let factor = "errors.deadletterqueue.topic.replication.factor";
+    errors.extend(number::<i16>(config, factor, "SHORT"));
     let is_set = |key| text(config, key).is_some_and(|value| !value.is_empty());
     let both = |message: &str| {
         ["topics", "topics.regex"].map(|key| ConfigError::new(config, key, message))
@@ -235,6 +297,39 @@ mod tests {
             [("topics", both), ("topics.regex", both)]
         );
         assert!(validate_sink(&config(&[("topics.regex", "a.*")])).is_empty());
+    }
+
+    #[test]
+    fn what_every_connector_takes_is_refused_in_the_words_of_the_jvm() {
+        let wrong = config(&[
+            ("topics", "t"),
+            ("errors.deadletterqueue.context.headers.enable", "yes"),
+            ("errors.deadletterqueue.topic.replication.factor", "70000"),
+            ("tasks.max.enforce", "1"),
+            ("errors.log.enable", ""),
+            ("errors.retry.timeout", "1s"),
+            ("config.action.reload", "never"),
+            ("errors.tolerance", " ALL "),
+        ]);
+        let expected = [
+            "1 for configuration tasks.max.enforce: Expected value to be either true or false",
+            " for configuration errors.log.enable: Expected value to be either true or false",
+            "1s for configuration errors.retry.timeout: Not a number of type LONG",
+            "never for configuration config.action.reload: String must be one of: none, restart",
+            "ALL for configuration errors.tolerance: String must be one of: none, all",
+            "yes for configuration errors.deadletterqueue.context.headers.enable: Expected value to be either true or false",
+            "70000 for configuration errors.deadletterqueue.topic.replication.factor: Not a number of type SHORT",
+        ];
+        let found = validate_sink(&wrong);
+        let found: Vec<&str> = found.iter().map(|error| &*error.message).collect();
+        assert_eq!(found, expected.map(|text| format!("Invalid value {text}")));
+        let right = config(&[
+            ("topics", "t"),
+            ("errors.tolerance", " all "),
+            ("errors.log.enable", "TRUE"),
+            ("errors.retry.timeout", "-1"),
+        ]);
+        assert!(validate_sink(&right).is_empty());
     }
 
     #[test]

@@ -5,9 +5,13 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::settings::WorkerSettings;
+use crate::connectors::Kind;
 use crate::io::kafka::cluster::Cluster;
+use crate::io::kafka::consumer::{ConsumerSettings, Subscription};
+use crate::io::kafka::producer::ProducerSettings;
 use crate::io::kafka::settings::{ClientSettings, SettingsError};
 use crate::model::properties::Properties;
+use crate::plan::OWN_TOPIC;
 
 /// Which client of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +59,8 @@ pub(super) enum ClientError {
     )]
     Override { key: String, policy: String },
     #[error(
-        "connector.client.config.override.policy={policy} is no policy of the native engine, which knows All, None and \
-         Principal; a JVM worker (connect-distributed) loads others"
+        "connector.client.config.override.policy={policy} is no policy of the native engine, which knows All, None, \
+         Principal and Allowlist; a JVM worker (connect-distributed) loads others"
     )]
     Policy { policy: String },
 }
@@ -83,7 +87,12 @@ pub(super) fn properties(
     properties.extend(without_prefix(worker, client.prefix()));
     let prefix = format!("{}override.", client.prefix());
     let overrides: Vec<_> = without_prefix(connector_config, &prefix).collect();
-    check_policy(&settings.override_policy, &prefix, &overrides)?;
+    if let Some((key, _)) = refused(worker, &settings.override_policy, &overrides)?.first() {
+        return Err(ClientError::Override {
+            key: format!("{prefix}{key}"),
+            policy: settings.override_policy.clone(),
+        });
+    }
     properties.extend(overrides);
     Ok(properties)
 }
@@ -142,33 +151,109 @@ fn without_prefix<'a>(
 /// Settings that the policy `Principal` leaves to connectors.
 const OF_A_PRINCIPAL: &[&str] = &["security.protocol", "sasl.jaas.config", "sasl.mechanism"];
 
-fn check_policy(
+/// Returns what a policy does not let the connector set.
+fn refused<'a>(
+    worker: &Properties,
     policy: &str,
-    prefix: &str,
-    overrides: &[(String, String)],
-) -> Result<(), ClientError> {
-    const SUFFIX: &str = "ConnectorClientConfigOverridePolicy";
-    let name = policy.rsplit('.').next().unwrap_or(policy);
-    let name = name.strip_suffix(SUFFIX).unwrap_or(name);
-    let refused = match name {
-        "All" => None,
-        "None" => overrides.first(),
-        "Principal" => overrides
-            .iter()
-            .find(|(key, _)| !OF_A_PRINCIPAL.contains(&key.as_str())),
+    overrides: &'a [(String, String)],
+) -> Result<Vec<&'a (String, String)>, ClientError> {
+    let allowlist = worker.get("connector.client.config.override.allowlist");
+    let allowlist = allowlist.map_or("", String::as_str).split(',');
+    let allowed: Vec<&str> = match policy_name(policy) {
+        "All" => return Ok(Vec::new()),
+        "None" => Vec::new(),
+        "Principal" => OF_A_PRINCIPAL.to_vec(),
+        "Allowlist" => allowlist.map(str::trim).collect(),
         _ => {
             return Err(ClientError::Policy {
                 policy: policy.to_owned(),
             });
         }
     };
-    match refused {
-        None => Ok(()),
-        Some((key, _)) => Err(ClientError::Override {
-            key: format!("{prefix}{key}"),
-            policy: policy.to_owned(),
-        }),
+    let overrides = overrides.iter();
+    Ok(overrides
+        .filter(|(key, _)| !allowed.contains(&&**key))
+        .collect())
+}
+
+/// Returns the alias of a policy's class.
+fn policy_name(policy: &str) -> &str {
+    let name = policy.rsplit('.').next().unwrap_or(policy);
+    let suffix = "ConnectorClientConfigOverridePolicy";
+    name.strip_suffix(suffix).unwrap_or(name)
+}
+
+/// Returns what is wrong with what a connector sets for its clients: what the policy does not allow, in the words of
+/// `AbstractConnectorClientConfigOverridePolicy`, and what the clients of this engine do not take.
+pub(in crate::io) fn override_errors(
+    worker: &Properties,
+    config: &IndexMap<String, String>,
+    kind: Kind,
+) -> Vec<(String, String)> {
+    let policy = worker.get("connector.client.config.override.policy");
+    let policy = policy.map_or("All", |policy| policy.trim());
+    let is_set = |key: &str| {
+        config
+            .get(key)
+            .is_some_and(|value| !value.trim().is_empty())
+    };
+    let has_letters = kind == Kind::Sink && is_set("errors.deadletterqueue.topic.name");
+    let has_own_offsets = kind == Kind::Source && is_set(OWN_TOPIC);
+    let creates = config.keys().any(|key| key.starts_with("topic.creation."));
+    let mut errors = Vec::new();
+    for (client, is_used) in [
+        (Client::Producer, kind == Kind::Source || has_letters),
+        (Client::Consumer, kind == Kind::Sink || has_own_offsets),
+        (
+            Client::Admin,
+            has_letters || has_own_offsets || (kind == Kind::Source && creates),
+        ),
+    ] {
+        let prefix = format!("{}override.", client.prefix());
+        let overrides: Vec<_> = without_prefix(config, &prefix).collect();
+        if !is_used || overrides.is_empty() {
+            continue;
+        }
+        match refused(worker, policy, &overrides) {
+            Err(error) => errors.push((format!("{prefix}{}", overrides[0].0), error.to_string())),
+            Ok(refused) => errors.extend(refused.into_iter().map(|(key, _)| {
+                let name = policy_name(policy);
+                let message = format!(
+                    "The '{name}' policy does not allow '{key}' to be overridden in the connector configuration."
+                );
+                (format!("{prefix}{key}"), message)
+            })),
+        }
+        errors.extend(not_taken(client, &prefix, overrides));
     }
+    errors
+}
+
+/// Returns the first setting with which there is no such client here.
+fn not_taken(
+    client: Client,
+    prefix: &str,
+    overrides: Vec<(String, String)>,
+) -> Option<(String, String)> {
+    let mut properties: Properties = overrides.into_iter().collect();
+    let error = match client {
+        Client::Producer | Client::DeadLetterProducer => {
+            ProducerSettings::from_properties(&properties).err()?
+        }
+        Client::Consumer => {
+            properties.insert("group.id".to_owned(), "any".to_owned());
+            let any = Subscription::Topics(Vec::new());
+            ConsumerSettings::from_properties(&properties, any).err()?
+        }
+        Client::Admin | Client::DeadLetterAdmin => return None,
+    };
+    let hint = error
+        .hint()
+        .map_or_else(String::new, |hint| format!(". {hint}"));
+    Some((
+        format!("{prefix}{}", error.key()),
+        format!("{prefix}{error}{hint}"),
+    ))
 }
 
 #[cfg(test)]
@@ -245,5 +330,36 @@ mod tests {
         assert!(read(&[policy(class)], &[acks]).is_err());
         let error = read(&[policy("com.example.Mine")], &[]).unwrap_err();
         assert!(error.contains("connect-distributed"), "{error}");
+    }
+
+    #[test]
+    fn what_a_connector_may_not_set_or_no_client_takes_is_told_before_it_runs() {
+        let policy = |name| ("connector.client.config.override.policy", name);
+        let errors = |worker: &[(&str, &str)], config: &[(&str, &str)], kind| {
+            let found = override_errors(&of(worker), &of(config), kind);
+            found.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+        };
+        let acks = ("producer.override.acks", "2");
+        let codec = ("producer.override.compression.type", "brotli");
+        let reset = ("consumer.override.auto.offset.reset", "newest");
+        let all = [acks, reset];
+        assert_eq!(errors(&[], &all, Kind::Source), [acks.0]);
+        assert_eq!(errors(&[], &all, Kind::Sink), [reset.0]);
+        assert_eq!(errors(&[], &[codec], Kind::Source), [codec.0]);
+        let none = override_errors(&of(&[policy("None")]), &of(&[acks]), Kind::Source);
+        assert_eq!(
+            none[0].1,
+            "The 'None' policy does not allow 'acks' to be overridden in the connector configuration."
+        );
+        let listed = [
+            policy("Allowlist"),
+            (
+                "connector.client.config.override.allowlist",
+                "linger.ms, acks",
+            ),
+        ];
+        let right = ("producer.override.acks", "all");
+        let batch = ("producer.override.batch.size", "1");
+        assert_eq!(errors(&listed, &[right, batch], Kind::Source), [batch.0]);
     }
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 pub use active_topics::ActiveTopics;
-pub(in crate::io) use clients::consumer_group;
+pub(in crate::io) use clients::{consumer_group, override_errors};
 pub(in crate::io) use converters::converter_errors;
 pub use host::{HostError, TaskHost};
 pub use source_offsets::SourceOffset;

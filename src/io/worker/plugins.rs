@@ -116,6 +116,12 @@ impl Plugins {
             value: config.get(key).cloned(),
             message: error.to_string(),
         }));
+        let clients = native::override_errors(&self.worker, &config, class.kind());
+        errors.extend(clients.into_iter().map(|(key, message)| ConfigError {
+            value: config.get(&key).cloned(),
+            key,
+            message,
+        }));
         Ok((class, errors))
     }
 
