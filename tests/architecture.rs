@@ -190,3 +190,38 @@ fn every_test_file_is_declared() {
         );
     }
 }
+
+/// What a reader of the repository sees first, next to the dot files and the build's `target`.
+const TOP_LEVEL: &[&str] = &[
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "README.md",
+    "benches",
+    "completions",
+    "docs",
+    "examples",
+    "fixtures",
+    "fuzz",
+    "src",
+    "target",
+    "tests",
+];
+
+/// Ten thousand generated connector files were once committed beside `src`.
+#[test]
+fn nothing_else_lies_at_the_top() {
+    let mut strange = Vec::new();
+    for entry in std::fs::read_dir(env!("CARGO_MANIFEST_DIR")).expect("the repository is readable")
+    {
+        let name = entry.expect("the repository is readable").file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with('.') && !TOP_LEVEL.contains(&&*name) {
+            strange.push(name.into_owned());
+        }
+    }
+    assert!(
+        strange.is_empty(),
+        "move it, or name it in TOP_LEVEL: {strange:?}"
+    );
+}
