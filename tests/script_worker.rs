@@ -1,5 +1,7 @@
 //! The machines of the worker run the scripts of `fixtures/scripts`; see `script_worker/script.rs` for what a script says.
 
+mod assignor;
+mod config_log;
 mod herder;
 mod member;
 mod script;
