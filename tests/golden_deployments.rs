@@ -7,7 +7,7 @@ use bytes::Bytes;
 use connectctl::model::connector_config::{ConnectorConfig, Form, TargetState};
 use connectctl::model::offset_file::OffsetEntry;
 use connectctl::model::properties::{Document, Properties};
-use connectctl::model::worker_config::{Isolation, Isolations};
+use connectctl::model::worker_config::{Isolation, Isolations, OwnStore, SourceStores};
 use connectctl::plan::findings::{CATALOGUE, Listing, table};
 use connectctl::plan::{
     Broker, Choices, ConnectGroup, Connector, DamagedOffsets, Deployment, Elsewhere, Observed,
@@ -365,6 +365,7 @@ fn observed(cluster: &Cluster) -> Observed {
         undecided_offsets: cluster.undecided.clone(),
         unsettled_connectors: cluster.unsettled.clone(),
         isolations: Isolations::default(),
+        source_stores: SourceStores::default(),
         own_offsets: cluster.own_offsets.iter().map(own_offsets).collect(),
         sink_groups: cluster
             .sink_groups
@@ -421,7 +422,11 @@ fn own_offsets((connector, held): (&String, &BTreeMap<String, String>)) -> (Stri
         )
     };
     let own = OwnOffsets {
-        topic: format!("{connector}.offsets"),
+        store: OwnStore {
+            topic: format!("{connector}.offsets"),
+            is_elsewhere: false,
+            is_named: true,
+        },
         held: Some(held.iter().map(bytes).collect()),
     };
     (connector.clone(), own)

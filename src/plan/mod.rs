@@ -50,7 +50,7 @@ pub use observed::{
     Broker, ConnectGroup, Elsewhere, Observed, ObservedTopic, Otherwise, PartitionPosition,
     SinkGroup, StoredConnector, StoredOffset, StoredOffsets, TopicRefusal,
 };
-pub use own_topic::{OWN_TOPIC, OwnOffsets, has_another_kafka, own_offset_topic};
+pub use own_topic::OwnOffsets;
 pub use ownership::is_same_config;
 pub use read_back::{ReadBack, read_back, standalone_at_work};
 pub use steps::{

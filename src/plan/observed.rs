@@ -6,8 +6,9 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 
 use crate::model::connector_config::TargetState;
-use crate::model::worker_config::{Isolation, Isolations};
-use crate::plan::own_topic::{OWN_TOPIC, OwnOffsets, own_offset_topic};
+use crate::model::worker_config::{Isolation, Isolations, OwnStore, SourceStores};
+use crate::plan::own_topic::OwnOffsets;
+use crate::plan::{ConnectorKind, kinds};
 
 /// Facts of the target cluster, and of the standalone worker's whereabouts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Observed {
     pub unsettled_connectors: BTreeSet<String>,
     /// How the workers read their topics; `stored_offsets` and all else here is what they find.
     pub isolations: Isolations,
+    /// Where the sources of these workers keep their positions.
+    pub source_stores: SourceStores,
     /// What connectors to move keep in offset topics of their own, by connector.
     pub own_offsets: BTreeMap<String, OwnOffsets>,
     /// Sink connectors' consumer groups, by group id.
@@ -118,9 +121,14 @@ pub struct StoredConnector {
 }
 
 impl StoredConnector {
-    /// Returns the offset topic of its own, where it has one beside `workers` (KIP-618).
-    pub fn own_offset_topic(&self, workers: &str) -> Option<&str> {
-        own_offset_topic(self.config.get(OWN_TOPIC)?.as_deref()?, workers)
+    /// Returns the store of positions that it has beside `workers`, the workers' topic; a sink has none.
+    pub fn own_store(&self, stores: &SourceStores, workers: &str) -> Option<OwnStore> {
+        let settings = self.settings();
+        let class = settings
+            .get("connector.class")
+            .map_or("", |class| class.trim());
+        let is_sink = kinds::kind_of(class, &settings, None) == ConnectorKind::Sink;
+        stores.own(workers, &settings).filter(|_| !is_sink)
     }
 
     /// Returns its configuration without the settings that are null.

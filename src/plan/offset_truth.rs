@@ -64,6 +64,8 @@ pub struct Stores {
     pub stores: Vec<Store>,
     /// What the config topic has under the name; `None`: nothing, or no cluster was looked at.
     pub registered: Option<StoredConnector>,
+    /// The topic of another Kafka cluster where the connector's tasks look, which is not read.
+    pub elsewhere: Option<String>,
 }
 
 /// The answer.
@@ -152,6 +154,14 @@ impl Stores {
                 }
             }
         };
+        if let Some(topic) = &self.elsewhere {
+            let asked = self.find(StoreKind::Rest)?;
+            self.stores[asked].state.as_ref()?;
+            let why = format!(
+                "{state}; in topic {topic} of another Kafka cluster alone, which its workers read"
+            );
+            return Some(self.told(asked, why));
+        }
         let topic = self.find(StoreKind::OffsetTopic)?;
         let Some(own) = self.find(StoreKind::ConnectorTopic) else {
             return Some(self.told(topic, state.to_owned()));
@@ -276,6 +286,7 @@ mod tests {
                 may_have_run: has_run,
                 running_tasks: 0,
             }),
+            elsewhere: None,
         }
     }
 
@@ -283,6 +294,22 @@ mod tests {
         let truth = stores.truth().unwrap();
         let standings = stores.standings(&truth);
         (stores.stores[truth.store].kind, truth.why, standings)
+    }
+
+    #[test]
+    fn positions_in_another_kafka_are_told_by_a_worker_alone() {
+        let topic = store(StoreKind::OffsetTopic, Vec::new());
+        let mut rest = store(StoreKind::Rest, Vec::new());
+        let of = |stores_: Vec<Store>| Stores {
+            elsewhere: Some("own".to_owned()),
+            ..stores(stores_, Some((TargetState::Started, true)))
+        };
+        assert!(of(vec![topic.clone()]).truth().is_none());
+        assert!(of(vec![topic.clone(), rest.clone()]).truth().is_none());
+        rest.state = Some("RUNNING".to_owned());
+        let (kind, why, _) = answer(&of(vec![topic, rest]));
+        assert_eq!(kind, StoreKind::Rest);
+        assert!(why.contains("topic own of another Kafka cluster"), "{why}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Connectors with an offset topic of their own (KIP-618), which standalone mode ignores.
+//! What sources keep in offset topics of their own, see [`SourceStores`](crate::model::worker_config::SourceStores).
 //!
 //! A distributed worker asks both topics for a key, and the answer of the connector's own goes over that of the workers' even
 //! when it is that there is none: `KafkaOffsetBackingStore.get` answers every key, with null where it has nothing, and
@@ -7,28 +7,13 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use indexmap::IndexMap;
 
-/// The setting that names the topic.
-pub const OWN_TOPIC: &str = "offsets.storage.topic";
-
-/// Returns the topic of [`OWN_TOPIC`] when it is another one than the workers'.
-pub fn own_offset_topic<'a>(setting: &'a str, workers: &str) -> Option<&'a str> {
-    let own = setting.trim();
-    (!own.is_empty() && own != workers).then_some(own)
-}
-
-/// Returns whether a connector talks to another Kafka cluster than its workers: there it has its offset topic.
-pub fn has_another_kafka(config: &IndexMap<String, String>) -> bool {
-    ["producer", "consumer", "admin"]
-        .iter()
-        .any(|client| config.contains_key(&format!("{client}.override.bootstrap.servers")))
-}
+use crate::model::worker_config::OwnStore;
 
 /// What a connector's own offset topic holds of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnOffsets {
-    pub topic: String,
+    pub store: OwnStore,
     /// Offsets by key; `None`: this principal may not read the topic, or it is in another Kafka cluster.
     pub held: Option<BTreeMap<Bytes, Bytes>>,
 }
@@ -57,21 +42,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_workers_topic_is_its_own_topic_too() {
-        assert_eq!(own_offset_topic(" own ", "workers"), Some("own"));
-        assert_eq!(own_offset_topic("workers", "workers"), None);
-        assert_eq!(own_offset_topic(" ", "workers"), None);
-    }
-
-    #[test]
     fn what_is_missing_other_or_further_differs() {
         let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
         let keys = ["gone", "missing", "other", "same"].map(bytes);
         let (one, two) = (bytes("1"), bytes("2"));
         let wanted = [None, Some(&one), Some(&one), Some(&one)];
         let differing = |held: Option<BTreeMap<Bytes, Bytes>>| {
-            let topic = "own".to_owned();
-            let own = OwnOffsets { topic, held };
+            let store = OwnStore {
+                topic: "own".to_owned(),
+                is_elsewhere: false,
+                is_named: true,
+            };
+            let own = OwnOffsets { store, held };
             let keys = own.differing(keys.iter().zip(wanted));
             keys.into_iter().cloned().collect::<Vec<_>>()
         };
@@ -82,14 +64,5 @@ mod tests {
             ["further", "missing", "other"].map(bytes)
         );
         assert!(differing(None).is_empty());
-    }
-
-    #[test]
-    fn a_connector_of_another_kafka_has_its_offset_topic_there() {
-        let config = |key: &str| IndexMap::from([(key.to_owned(), "kafka:9092".to_owned())]);
-        assert!(has_another_kafka(&config(
-            "producer.override.bootstrap.servers"
-        )));
-        assert!(!has_another_kafka(&config("bootstrap.servers")));
     }
 }

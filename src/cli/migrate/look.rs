@@ -10,7 +10,7 @@ use super::{Session, report};
 use crate::cli::connect::{kafka_failed, rest_failed, settings_failed, with_hint};
 use crate::cli::error::{CliError, Kind};
 use crate::io::connect_rest::ConnectRest;
-use crate::io::isolation::isolations;
+use crate::io::isolation::{isolations, source_stores};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::{KafkaError, KafkaErrorKind};
 use crate::io::kafka::settings::ClientSettings;
@@ -51,9 +51,12 @@ pub(super) async fn look(
             none => none.insert(connect(session, &draft, &choices).await?),
         };
         let source = source_worker(session, &inputs, &draft)?;
-        let isolations = isolations(&draft.worker).map_err(settings_failed)?;
+        let read_as = (
+            isolations(&draft.worker).map_err(settings_failed)?,
+            source_stores(&draft.worker).map_err(settings_failed)?,
+        );
         let waits = |waiting: &Waiting| session.ui.note(&waits_for(waiting));
-        let mut observed = observe::observe(&reach.cluster, &draft, isolations, &source, waits)
+        let mut observed = observe::observe(&reach.cluster, &draft, read_as, &source, waits)
             .await
             .map_err(kafka_failed)?;
         observed.handed_over =

@@ -20,7 +20,7 @@ use crate::io::{observe, offset_store, providers};
 use crate::model::offset_file;
 use crate::plan::offset_export::{self, ExportChoices, ExportPlan};
 use crate::plan::render::count;
-use crate::plan::{Rename, StoredConnector, has_another_kafka};
+use crate::plan::{Rename, StoredConnector};
 
 /// Write the positions of the offset topic to a file that a standalone worker can start from
 ///
@@ -93,11 +93,14 @@ async fn decide(global: &Global, export: &Export) -> Result<(String, ExportPlan)
     let connectors = store.connectors().await?;
     let mut elsewhere = BTreeMap::new();
     for (name, connector) in &connectors {
-        let own = connector.own_offset_topic(&topic.name);
-        if let Some(own) = own.filter(|_| has_another_kafka(&connector.settings())) {
-            elsewhere.insert(name.clone(), own.to_owned());
-        } else if let Some(own) = store.own_offset_topic(connector).await? {
-            topic.replace(&own, name);
+        let Some(own) = store.own_store(connector) else {
+            continue;
+        };
+        if own.is_elsewhere {
+            elsewhere.insert(name.clone(), own.topic);
+        } else {
+            let read = store.own_offset_topic(&own, connector).await?;
+            topic.replace(&read, name);
         }
     }
     let at_work = at_work(&store, connectors).await?;

@@ -136,6 +136,7 @@ async fn look(store: &ClusterStore, args: &Seed) -> Result<Look, CliError> {
         topic: store.offset_topic().await?,
         faults: faults(store).await?,
         connectors: store.connectors().await?,
+        source_stores: store.source_stores.clone(),
     };
     let choices = SeedChoices {
         only: args.connector.clone(),

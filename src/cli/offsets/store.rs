@@ -15,12 +15,12 @@ use crate::cli::output::Ui;
 use crate::cli::rest::RestFlags;
 use crate::cli::table::printable;
 use crate::io::doctor::PROBE;
-use crate::io::isolation::isolations;
+use crate::io::isolation::{isolations, source_stores};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::observe;
 use crate::io::offset_store::{self, OffsetStoreError};
 use crate::model::worker_config::{
-    Isolation, Isolations, StorageRole, StorageTopic, StorageTopics,
+    Isolation, Isolations, OwnStore, SourceStores, StorageRole, StorageTopic, StorageTopics,
 };
 use crate::plan::offset_rows::{self, OffsetRow};
 use crate::plan::offset_seed::{self, OffsetTopic};
@@ -185,6 +185,7 @@ pub(super) struct ClusterStore {
     pub(super) cluster: Cluster,
     topics: StorageTopics,
     isolations: Isolations,
+    pub(super) source_stores: SourceStores,
 }
 
 impl ClusterStore {
@@ -198,12 +199,14 @@ impl ClusterStore {
         let file = PropertiesFile::read(path)?;
         let topics = file.storage_topics()?;
         let isolations = isolations(&file.properties).map_err(settings_failed)?;
+        let source_stores = source_stores(&file.properties).map_err(settings_failed)?;
         let cluster = connect::connect(connection.settings(timeout)?).await?;
         Ok(Self {
             file,
             cluster,
             topics,
             isolations,
+            source_stores,
         })
     }
 
@@ -227,21 +230,23 @@ impl ClusterStore {
         self.read(&self.wanted().name, isolation).await
     }
 
-    /// Reads the offset topic that a connector has of its own, where it has one, as its tasks would; a topic that does not exist
-    /// holds nothing.
+    /// Returns the store of positions that a connector has beside the workers' topic.
+    pub(super) fn own_store(&self, connector: &StoredConnector) -> Option<OwnStore> {
+        connector.own_store(&self.source_stores, &self.wanted().name)
+    }
+
+    /// Reads the offset topic that a connector has of its own as its tasks would; a topic that does not exist holds nothing.
     pub(super) async fn own_offset_topic(
         &self,
+        own: &OwnStore,
         connector: &StoredConnector,
-    ) -> Result<Option<OffsetTopic>, CliError> {
-        let Some(own) = connector.own_offset_topic(&self.wanted().name) else {
-            return Ok(None);
-        };
+    ) -> Result<OffsetTopic, CliError> {
         let isolation = self.isolations.of_own_topic(&connector.settings());
-        let read = self.read(own, isolation).await?;
-        Ok(Some(read.unwrap_or_else(|| OffsetTopic {
-            name: own.to_owned(),
+        let read = self.read(&own.topic, isolation).await?;
+        Ok(read.unwrap_or_else(|| OffsetTopic {
+            name: own.topic.clone(),
             ..OffsetTopic::default()
-        })))
+        }))
     }
 
     async fn read(

@@ -76,6 +76,7 @@ async fn look(ui: &Ui, global: &Global, args: &Where) -> Result<Stores, CliError
         kind: ConnectorKind::Unknown,
         stores: Vec::new(),
         registered: None,
+        elsewhere: None,
     };
     if let Some(file) = file {
         let loaded = Loaded::of_file(&file, None)?;
@@ -165,11 +166,16 @@ async fn look_at_cluster(
     let loaded = topic.map(|topic| Loaded::of_topic(&topic, false));
     let found = loaded.map_or_else(Vec::new, |loaded| rows(ui, loaded, &name));
     stores.add(StoreKind::OffsetTopic, workers.clone(), found);
-    if let Some(connector) = &stores.registered
-        && let Some(own) = store.own_offset_topic(connector).await?
-    {
-        let found = rows(ui, Loaded::of_topic(&own, false), &name);
-        stores.add(StoreKind::ConnectorTopic, own.name, found);
+    let own = stores.registered.as_ref();
+    let own = own.and_then(|connector| Some((connector, store.own_store(connector)?)));
+    match own {
+        Some((_, own)) if own.is_elsewhere => stores.elsewhere = Some(own.topic),
+        Some((connector, own)) => {
+            let own = store.own_offset_topic(&own, connector).await?;
+            let found = rows(ui, Loaded::of_topic(&own, false), &name);
+            stores.add(StoreKind::ConnectorTopic, own.name, found);
+        }
+        None => {}
     }
     look_at_group(store, config.as_ref(), stores).await
 }
@@ -213,6 +219,15 @@ async fn look_at_group(
 }
 
 fn unknown(stores: &Stores) -> CliError {
+    if let Some(topic) = &stores.elsewhere {
+        let name = &stores.connector;
+        let error = anyhow!(
+            "{name} goes on from topic {topic} of another Kafka cluster, which is not read"
+        );
+        return CliError::new(Kind::Refused, error).hint(
+            "its workers read it: --url URL of one of them; the copies in the workers' topic may be older: connectctl offsets show",
+        );
+    }
     let looked: Vec<String> = stores
         .stores
         .iter()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::io::connect_rest::ConnectRest;
-use crate::io::offset_store;
+use crate::io::offset_store::{self, Reading};
 use crate::model::connector_config::TargetState;
 use crate::model::offset_key::OffsetKey;
 use crate::model::rest::{ConnectorStatus, InitialState};
@@ -142,7 +142,12 @@ async fn compare_offsets(plan: &Plan, target: Target<'_>) -> Result<(), ApplyErr
     offset_store::compare(target.cluster, topic, isolation, &expected).await?;
     let connectors = plan.connectors.iter().filter(|c| !c.already_moved);
     let connectors = connectors.map(|c| (c.name.as_str(), &c.config));
-    let own = offset_store::read_own(target.cluster, topic, isolations, connectors).await?;
+    let reading = Reading {
+        workers: topic,
+        isolations,
+        stores: &target.observed.source_stores,
+    };
+    let own = offset_store::read_own(target.cluster, reading, connectors).await?;
     let wrong = offset_store::unfound(&own, &expected);
     if wrong.is_empty() {
         return Ok(());

@@ -14,12 +14,12 @@ use crate::io::connect_rest::{ConnectRest, RestError, RestSettings};
 use crate::io::kafka::acl::Pattern;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
-use crate::io::offset_store::{read_own, unfound};
+use crate::io::offset_store::{Reading, read_own, unfound};
 use crate::io::sink_groups;
 use crate::model::connector_config::TargetState;
 use crate::model::rest::is_addressable;
 use crate::model::storage_records::{ConfigState, ConnectorState};
-use crate::model::worker_config::{Isolations, StorageRole};
+use crate::model::worker_config::{Isolations, SourceStores, StorageRole};
 use crate::plan::is_same_config;
 use crate::plan::offset_check::OffsetCheck;
 use crate::worker::Trouble;
@@ -37,6 +37,7 @@ pub(super) struct Checks {
     cluster: Cluster,
     job: Arc<Job>,
     isolations: Isolations,
+    stores: SourceStores,
     rest: Arc<RestServer>,
     config: Arc<Mutex<ConfigStore>>,
 }
@@ -45,7 +46,7 @@ impl Checks {
     pub(super) fn new(
         cluster: &Cluster,
         job: Arc<Job>,
-        isolations: Isolations,
+        (isolations, stores): (Isolations, SourceStores),
         rest: Arc<RestServer>,
     ) -> Self {
         let isolation = isolations.of_storage(StorageRole::Config);
@@ -53,6 +54,7 @@ impl Checks {
         Self {
             config: Arc::new(Mutex::new(config)),
             isolations,
+            stores,
             cluster: cluster.clone(),
             job,
             rest,
@@ -189,7 +191,12 @@ impl Checks {
         read.await?;
         let connectors = self.job.connectors.iter();
         let connectors = connectors.map(|c| (c.name.as_str(), &c.config));
-        let own = read_own(&self.cluster, topic, self.isolations, connectors).await?;
+        let reading = Reading {
+            workers: topic,
+            isolations: self.isolations,
+            stores: &self.stores,
+        };
+        let own = read_own(&self.cluster, reading, connectors).await?;
         let wrong = check.finish(usize::MAX).into_iter();
         let wrong = wrong.chain(unfound(&own, expected));
         Ok(judged(wrong, || match expected.len() {

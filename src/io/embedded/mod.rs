@@ -19,7 +19,7 @@ use indexmap::IndexMap;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::io::isolation::isolations;
+use crate::io::isolation::{isolations, source_stores};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::group::GroupClient;
@@ -137,7 +137,7 @@ pub async fn control(
     let rest = RestServer::start().await.map_err(EmbeddedError::Listen)?;
     let url = rest.url();
     let settings = settings::membership(&job.worker, &url, OtherMembers::Leave, seed())?;
-    let isolations = isolations(&job.worker)?;
+    let read_as = (isolations(&job.worker)?, source_stores(&job.worker)?);
     let started = Instant::now();
     let client = GroupClient::new(&cluster, &job.group);
     let patience = cluster.settings().timeout;
@@ -151,7 +151,7 @@ pub async fn control(
         writer: Arc::new(Writer::new(&cluster, &job.topics.config, 0)),
         patience,
         group: job.group.clone(),
-        checks: Checks::new(&cluster, Arc::new(job), isolations, Arc::new(rest)),
+        checks: Checks::new(&cluster, Arc::new(job), read_as, Arc::new(rest)),
         work: JoinSet::new(),
         failed: HashMap::new(),
         fenced: None,

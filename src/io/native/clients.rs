@@ -11,7 +11,7 @@ use crate::io::kafka::consumer::{ConsumerSettings, Subscription};
 use crate::io::kafka::producer::ProducerSettings;
 use crate::io::kafka::settings::{ClientSettings, SettingsError};
 use crate::model::properties::Properties;
-use crate::plan::OWN_TOPIC;
+use crate::model::worker_config::OWN_TOPIC;
 
 /// Which client of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

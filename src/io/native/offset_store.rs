@@ -23,8 +23,7 @@ use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::producer::{ProduceError, ProducerSettings};
 use crate::io::storage_topics::{self, Outcome};
 use crate::model::properties::Properties;
-use crate::model::worker_config::{Isolation, StorageRole, StorageTopic};
-use crate::plan::OWN_TOPIC;
+use crate::model::worker_config::{Isolation, OWN_TOPIC, StorageRole, StorageTopic};
 use crate::plan::storage_topics::TopicFault;
 
 /// The offsets of one task's connector.

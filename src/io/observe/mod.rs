@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
-use crate::model::worker_config::Isolations;
+use crate::model::worker_config::{Isolations, SourceStores};
 use crate::plan::{Observed, Plan};
 
 pub use advertised::{Advertised, advertised};
@@ -32,11 +32,11 @@ const BROKER_SETTINGS: &[&str] = &[
 /// Looks at everything that the plan's names point to.
 ///
 /// `draft` is the plan without a cluster: it names the storage topics, the Connect group and the sinks' groups; its workers
-/// will read as `isolations` says. `waits` is told when the look has to wait.
+/// will read as `isolations` says, and their sources keep positions where the other says. `waits` is told when the look has to wait.
 pub async fn observe(
     cluster: &Cluster,
     draft: &Plan,
-    isolations: Isolations,
+    (isolations, source_stores): (Isolations, SourceStores),
     source: &SourceWorker,
     waits: impl Fn(&Waiting),
 ) -> Result<Observed, KafkaError> {
@@ -49,6 +49,7 @@ pub async fn observe(
         brokers: description.brokers,
         source_cluster_id: source.cluster_id().await?,
         isolations,
+        source_stores,
         ..Observed::default()
     };
     topics::observe(cluster, draft, &mut observed).await?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::io::embedded::{ConfigStore, Statuses};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
-use crate::io::offset_store::{read_own, read_topic};
+use crate::io::offset_store::{Reading, read_own, read_topic};
 use crate::model::worker_config::{Isolation, Isolations, StorageRole};
 use crate::plan::{Observed, Plan, StoredConnector};
 use crate::protocol::errors;
@@ -40,7 +40,12 @@ pub(super) async fn observe(
     let workers = draft.topic(StorageRole::Offset).wanted.name.as_str();
     let connectors = draft.connectors.iter();
     let connectors = connectors.map(|c| (c.name.as_str(), &c.config));
-    observed.own_offsets = read_own(cluster, workers, isolations, connectors).await?;
+    let reading = Reading {
+        workers,
+        isolations,
+        stores: &observed.source_stores,
+    };
+    observed.own_offsets = read_own(cluster, reading, connectors).await?;
     Ok(())
 }
 

@@ -10,8 +10,8 @@ mod write;
 
 pub use error::OffsetStoreError;
 pub use file::{parse, read_file};
-pub use own::read_own;
 pub(in crate::io) use own::unfound;
+pub use own::{Reading, read_own};
 pub use rest::{RestOffsets, read_rest};
 pub use topic::read_topic;
 pub use write::{Seeding, WatchedFile, Written, compare, place, write};

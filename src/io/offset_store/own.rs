@@ -10,45 +10,50 @@ use super::topic::read_topic;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::model::offset_key::OffsetKey;
-use crate::model::worker_config::Isolations;
+use crate::model::worker_config::{Isolations, SourceStores};
 use crate::plan::offset_seed::OffsetTopic;
-use crate::plan::{
-    OWN_TOPIC, OwnOffsets, SeedRecord, StoredOffsets, has_another_kafka, own_offset_topic,
-};
+use crate::plan::{OwnOffsets, SeedRecord, StoredOffsets};
+
+/// The topics of the workers, and how they and the sources of these workers read theirs.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// The workers' topic.
+    pub workers: &'a str,
+    pub isolations: Isolations,
+    pub stores: &'a SourceStores,
+}
 
 /// Reads what connectors with offset topics of their own keep there, each topic once; a topic that is not there holds nothing.
 ///
-/// `workers` is the workers' topic; connectors are names with their configurations. What an aborted or open transaction wrote
-/// counts for nothing: where it is found, it does not last.
+/// Connectors are names with their configurations. What an aborted or open transaction wrote counts for nothing: where it is
+/// found, it does not last.
 pub async fn read_own<'a>(
     cluster: &Cluster,
-    workers: &str,
-    isolations: Isolations,
+    reading: Reading<'_>,
     connectors: impl Iterator<Item = (&'a str, &'a IndexMap<String, String>)>,
 ) -> Result<BTreeMap<String, OwnOffsets>, KafkaError> {
     let mut topics = HashMap::new();
     let mut found = BTreeMap::new();
     for (connector, config) in connectors {
-        let setting = config.get(OWN_TOPIC);
-        let Some(topic) = setting.and_then(|own| own_offset_topic(own, workers)) else {
+        let Some(store) = reading.stores.own(reading.workers, config) else {
             continue;
         };
-        let held = if has_another_kafka(config) {
+        let held = if store.is_elsewhere {
             None
         } else {
-            let isolation = isolations.of_own_topic(config);
-            let asked = (topic.to_owned(), isolation);
+            let isolation = reading.isolations.of_own_topic(config);
+            let asked = (store.topic.clone(), isolation);
             let read = match topics.entry(asked) {
                 Entry::Occupied(read) => read.into_mut(),
                 Entry::Vacant(vacant) => {
-                    vacant.insert(if_allowed(read_topic(cluster, topic, isolation).await)?)
+                    let read = read_topic(cluster, &store.topic, isolation).await;
+                    vacant.insert(if_allowed(read)?)
                 }
             };
             read.as_ref()
                 .map(|read| of_connector(&read.stored, connector))
         };
-        let topic = topic.to_owned();
-        found.insert(connector.to_owned(), OwnOffsets { topic, held });
+        found.insert(connector.to_owned(), OwnOffsets { store, held });
     }
     Ok(found)
 }
@@ -65,7 +70,7 @@ pub(in crate::io) fn unfound(
             let key = String::from_utf8_lossy(key);
             format!(
                 "{key} is missing or another in the connector's own offset topic {}",
-                own.topic
+                own.store.topic
             )
         };
         own.differing(wanted).into_iter().map(say).collect()

@@ -292,10 +292,11 @@ pub const CATALOGUE: &[Pitfall] = &[
     },
     Pitfall {
         id: "P42",
-        what: "`offsets.storage.topic` of a connector is honoured now",
+        what: "`offsets.storage.topic` of a connector is honoured now, and exactly-once sources keep positions where their own clients are",
         listed: &[
             (Warn, "an_offset_topic_of_the_connector_is_a_warning"),
             (Block, "own-offset-topic"),
+            (Block, "own-store-elsewhere"),
         ],
     },
     Pitfall {

@@ -7,6 +7,7 @@ mod catalogue;
 mod cluster;
 mod connectors;
 pub(super) mod offsets;
+pub(super) mod own_store;
 mod running;
 mod sinks;
 mod topics;

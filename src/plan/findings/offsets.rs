@@ -1,6 +1,6 @@
 //! Positions of sources: the file, its entries, and what the offset topic holds already.
 
-use super::{Evidence, Findings, some_of};
+use super::{Evidence, Findings, own_store, some_of};
 use crate::model::connector_config::TargetState;
 use crate::model::worker_config::{Isolation, StorageRole};
 use crate::plan::connectors::Moving;
@@ -8,9 +8,7 @@ use crate::plan::desired::has_no_positions;
 use crate::plan::offset_seed::{UNTIL_DECIDED, open_transaction};
 use crate::plan::positions::{Examples, OfConnector};
 use crate::plan::seed::Compared;
-use crate::plan::{
-    ConnectorKind, OWN_TOPIC, OffsetsInput, StoredConnector, own_offset_topic, ownership,
-};
+use crate::plan::{ConnectorKind, OffsetsInput, StoredConnector, ownership};
 
 pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     file(evidence, findings);
@@ -34,7 +32,7 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             another_topic: "a fresh topic: --offset-topic NAME",
         };
         topic.find(compared, findings);
-        own_topic(evidence, connector, of, findings);
+        own_store::find(evidence, connector, of, findings);
     }
 }
 
@@ -438,73 +436,5 @@ fn moved(
         } else {
             ""
         },
-    );
-}
-
-/// KIP-618: honoured in distributed mode only, where the connector's own topic alone counts.
-fn own_topic(
-    evidence: &Evidence<'_>,
-    connector: &Moving<'_>,
-    of: &OfConnector,
-    findings: &mut Findings<'_>,
-) {
-    let workers = evidence.storage.offset.name.as_str();
-    let setting = connector.config.get(OWN_TOPIC);
-    let Some(own) = setting.and_then(|own| own_offset_topic(own, workers)) else {
-        return;
-    };
-    let (place, name) = (connector.origin(), connector.name.as_str());
-    let found = evidence.observed.and_then(|o| o.own_offsets.get(name));
-    let Some(found) = found.filter(|_| connector.is_source()) else {
-        another_store(&place, name, own, findings);
-        return;
-    };
-    let positions = of.positions.iter();
-    let differing = found.differing(positions.map(|p| (&p.key, p.value.as_ref())));
-    let mut shown = Examples::default();
-    for key in differing {
-        shown.add(|| String::from_utf8_lossy(key).into_owned());
-    }
-    let (what, unless) = match (&found.held, shown.count) {
-        (None, _) => (
-            "and it cannot be read from here".to_owned(),
-            ", or --accept P42 if its positions stand there",
-        ),
-        (Some(_), 0) => return another_store(&place, name, own, findings),
-        (Some(_), 1) => (
-            format!(
-                "where 1 position is missing or other than in the offsets file: {}",
-                shown.text()
-            ),
-            "",
-        ),
-        (Some(_), n) => (
-            format!(
-                "where {n} positions are missing or other than in the offsets file: {}",
-                shown.text()
-            ),
-            "",
-        ),
-    };
-    findings.block(
-        "P42",
-        name,
-        format!("{place}: {name} has {OWN_TOPIC}={own}, which standalone ignored; a distributed worker looks for its positions there alone, {what}"),
-        format!("remove the setting: its positions are then seeded where they are found{unless}"),
-    );
-}
-
-/// Says that a connector keeps its offsets in a topic of its own.
-pub(in crate::plan) fn another_store(
-    place: &str,
-    connector: &str,
-    own: &str,
-    findings: &mut Findings<'_>,
-) {
-    findings.warn(
-        "P42",
-        connector,
-        format!("{place}: {connector} has offsets.storage.topic={own}, which standalone ignored; a distributed worker looks for its positions there alone, not where they are seeded"),
-        format!("make sure that topic {own} has its positions, or remove the setting"),
     );
 }

@@ -8,9 +8,10 @@ use bytes::Bytes;
 
 use crate::model::offset_file::OffsetEntry;
 use crate::model::offset_key::OffsetKey;
-use crate::model::worker_config::Isolation;
+use crate::model::worker_config::{Isolation, SourceStores};
 use crate::plan::findings::Findings;
 use crate::plan::findings::offsets::{self as told, InTopic};
+use crate::plan::findings::own_store;
 use crate::plan::positions::{self, Sorted};
 use crate::plan::seed::{self, Compared, Seeding, Wanted};
 use crate::plan::{
@@ -52,6 +53,8 @@ pub struct SeedTarget {
     pub faults: Vec<String>,
     /// The connectors of the config topic.
     pub connectors: BTreeMap<String, StoredConnector>,
+    /// Where the sources of the workers keep their positions.
+    pub source_stores: SourceStores,
 }
 
 /// The finished decision.
@@ -93,7 +96,7 @@ pub enum SeedError {
 
 impl OffsetTopic {
     /// Puts what a connector's own offset topic holds in the place of all that this one holds of it: what only the workers'
-    /// topic has is never found, see [`crate::plan::OWN_TOPIC`].
+    /// topic has is never found, see [`own_store`].
     pub fn replace(&mut self, own: &OffsetTopic, connector: &str) {
         let of_connector =
             |key: &Bytes| OffsetKey::parse(key).is_ok_and(|key| key.connector() == connector);
@@ -192,8 +195,9 @@ fn of_target(
             format!("stop it first: PUT /connectors/{name}/stop on a worker"),
         );
     }
-    if let Some(own) = stored.and_then(|s| s.own_offset_topic(&target.topic.name)) {
-        told::another_store("the config topic", name, own, findings);
+    let stores = &target.source_stores;
+    if let Some(own) = stored.and_then(|s| s.own_store(stores, &target.topic.name)) {
+        own_store::another("the config topic", name, &own, findings);
     }
     let in_topic = InTopic {
         connector: name,

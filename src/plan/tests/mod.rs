@@ -3,6 +3,7 @@
 mod aborted;
 pub(crate) mod builder;
 mod model_cluster;
+mod own_store;
 mod permissions;
 mod target;
 mod warnings;

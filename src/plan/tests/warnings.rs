@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::builder::{SINK, SOURCE, WORKER, choices, cluster, deployment, make};
 use crate::model::connector_config::TargetState;
+use crate::model::worker_config::OwnStore;
 use crate::plan::{
     Choices, Class, DamagedOffsets, Deployment, Finding, Observed, ObservedTopic, OffsetsInput,
     OwnOffsets, Plan, RunningConnector, RunningWorker, SinkGroup, Step, Stopped, StoredConnector,
@@ -339,7 +340,11 @@ fn an_own_offset_topic_is_a_block_where_it_holds_something_else() {
             )
         };
         let own = OwnOffsets {
-            topic: "own".to_owned(),
+            store: OwnStore {
+                topic: "own".to_owned(),
+                is_elsewhere: false,
+                is_named: true,
+            },
             held: Some(held.iter().map(bytes).collect()),
         };
         let observed = Observed {

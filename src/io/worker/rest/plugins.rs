@@ -17,7 +17,7 @@ use crate::io::embedded::rest_server::{Refused, error, read};
 use crate::io::native::TaskHost;
 use crate::io::worker::plugins::Plugins;
 use crate::model::rest::{ConnectorOffset, ConnectorOffsets};
-use crate::plan::OWN_TOPIC;
+use crate::model::worker_config::OWN_TOPIC;
 
 /// `GET /connector-plugins`
 pub(super) async fn list() -> Json<Value> {
