@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde_json::json;
 
 use super::OffsetStoreError;
@@ -14,7 +15,7 @@ use crate::io::kafka::cluster::{Cluster, TopicDescription};
 use crate::io::kafka::log::{self, Isolation};
 use crate::io::kafka::seeder;
 use crate::plan::offset_check::OffsetCheck;
-use crate::plan::{SeedRecord, StoredOffsets};
+use crate::plan::{SeedRecord, StoredOffset, StoredOffsets};
 use crate::protocol::partitioner::partition_of;
 
 /// Differences that an error names; the rest are counted.
@@ -202,21 +203,7 @@ fn keep_old_values(
     records: &[SeedRecord],
     seeding: &Seeding<'_>,
 ) -> Result<Option<PathBuf>, OffsetStoreError> {
-    let old: Vec<_> = records
-        .iter()
-        .filter_map(|record| {
-            let old = seeding.stored.get(&record.key)?;
-            let value = old.value.as_ref()?;
-            (Some(value) != record.value.as_ref()).then(|| {
-                json!({
-                    "connector": record.connector,
-                    "topic_partition": old.partition,
-                    "key": STANDARD.encode(&record.key),
-                    "value": STANDARD.encode(value),
-                })
-            })
-        })
-        .collect();
+    let old = old_values(records, seeding.stored);
     if old.is_empty() {
         return Ok(None);
     }
@@ -227,4 +214,122 @@ fn keep_old_values(
         "json",
         text.as_bytes(),
     )?))
+}
+
+/// Returns all that stands under the keys that get another value: also what readers of the other isolation level find, which is
+/// the committed position where a transaction was aborted, and what stands in other partitions.
+fn old_values(records: &[SeedRecord], stored: &StoredOffsets) -> Vec<serde_json::Value> {
+    let replaced = records.iter().filter_map(|record| {
+        let old = stored.get(&record.key)?;
+        let otherwise = old.otherwise.as_deref();
+        let held = [old.value.as_ref(), otherwise.and_then(|o| o.value.as_ref())];
+        let elsewhere = old.elsewhere.iter().map(|other| other.value.as_ref());
+        let mut held = held.into_iter().chain(elsewhere).flatten();
+        held.any(|value| Some(value) != record.value.as_ref())
+            .then(|| old_value(record, old))
+    });
+    replaced.collect()
+}
+
+fn old_value(record: &SeedRecord, old: &StoredOffset) -> serde_json::Value {
+    let encoded = |value: &Option<Bytes>| value.as_ref().map(|value| STANDARD.encode(value));
+    let mut saved = json!({
+        "connector": record.connector,
+        "topic_partition": old.partition,
+        "key": STANDARD.encode(&record.key),
+        "value": encoded(&old.value),
+    });
+    if let Some(otherwise) = &old.otherwise {
+        saved["otherwise"] = json!({
+            "isolation_level": otherwise.isolation.text(),
+            "value": encoded(&otherwise.value),
+        });
+    }
+    if !old.elsewhere.is_empty() {
+        let elsewhere = old.elsewhere.iter();
+        let elsewhere = elsewhere.map(
+            |other| json!({ "topic_partition": other.partition, "value": encoded(&other.value) }),
+        );
+        saved["elsewhere"] = elsewhere.collect();
+    }
+    saved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Elsewhere, Otherwise};
+
+    fn bytes(text: &'static str) -> Bytes {
+        Bytes::from_static(text.as_bytes())
+    }
+
+    /// What is saved of a key that gets `new`.
+    fn saved(old: StoredOffset, new: Option<&'static str>) -> Vec<serde_json::Value> {
+        let stored = StoredOffsets::from_iter([(bytes("k"), old)]);
+        let record = SeedRecord {
+            connector: "c".to_owned(),
+            key: bytes("k"),
+            value: new.map(bytes),
+            partition: None,
+        };
+        old_values(&[record], &stored)
+    }
+
+    fn old(value: Option<&'static str>) -> StoredOffset {
+        StoredOffset {
+            partition: 3,
+            offset: 0,
+            value: value.map(bytes),
+            elsewhere: Vec::new(),
+            otherwise: None,
+        }
+    }
+
+    #[test]
+    fn only_what_gets_another_value_is_saved() {
+        assert!(saved(old(Some("a")), Some("a")).is_empty());
+        assert!(saved(old(None), Some("a")).is_empty());
+        let plain =
+            json!({ "connector": "c", "topic_partition": 3, "key": "aw==", "value": "YQ==" });
+        for new in [Some("b"), None] {
+            assert_eq!(saved(old(Some("a")), new)[0], plain);
+        }
+    }
+
+    #[test]
+    fn the_committed_position_behind_an_aborted_one_is_saved_too() {
+        for aborted in [Some("a"), Some("b"), None] {
+            let committed = StoredOffset {
+                otherwise: Some(Box::new(Otherwise {
+                    isolation: Isolation::ReadCommitted,
+                    value: Some(bytes("c")),
+                })),
+                ..old(aborted)
+            };
+            let saved = saved(committed, Some("b"));
+            let value = aborted.map(|value| STANDARD.encode(value));
+            assert_eq!(saved[0]["value"], json!(value));
+            let otherwise = json!({ "isolation_level": "read_committed", "value": "Yw==" });
+            assert_eq!(saved[0]["otherwise"], otherwise, "{aborted:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_other_partitions_is_saved_too() {
+        let elsewhere = [(5, Some("c")), (7, None)];
+        let elsewhere = elsewhere.map(|(partition, value)| Elsewhere {
+            partition,
+            value: value.map(bytes),
+        });
+        let doubled = StoredOffset {
+            elsewhere: elsewhere.into(),
+            ..old(Some("b"))
+        };
+        let places = json!([
+            { "topic_partition": 5, "value": "Yw==" },
+            { "topic_partition": 7, "value": null },
+        ]);
+        assert_eq!(saved(doubled, Some("b"))[0]["elsewhere"], places);
+    }
 }
