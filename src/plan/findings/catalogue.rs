@@ -477,7 +477,18 @@ pub const CATALOGUE: &[Pitfall] = &[
     },
     Pitfall {
         id: "aborted-records",
-        what: "positions or configurations in the storage topics that workers take or do not take by `exactly.once.source.support`: their transactions were aborted",
+        what: "positions in the offset topic that workers take or do not take by `exactly.once.source.support`: their transactions were aborted",
+        listed: &[
+            (Block, "aborted-records"),
+            (
+                Warn,
+                "a_worker_that_reads_committed_offsets_is_told_of_the_others",
+            ),
+        ],
+    },
+    Pitfall {
+        id: "aborted-configuration",
+        what: "a connector in the config topic that workers take or do not take by `exactly.once.source.support`: the transaction that wrote it was aborted",
         listed: &[
             (Block, "aborted-records"),
             (

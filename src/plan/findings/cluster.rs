@@ -1,6 +1,5 @@
 //! Whose the cluster is, whether the old worker is stopped, and what the brokers allow.
 
-use super::offsets::ABORTED;
 use super::{Evidence, Findings, GROUP_IN_USE, some_of};
 use crate::model::secrets;
 use crate::model::shell::quoted;
@@ -17,6 +16,9 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     old_names(evidence, findings);
     aborted_configurations(evidence, findings);
 }
+
+/// Of its own, so that who accepts one danger does not accept the other: a connector may have positions of aborted transactions too.
+const ABORTED: &str = "aborted-configuration";
 
 /// What an aborted transaction registered is gone when the log cleaner has been there.
 fn aborted_configurations(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {

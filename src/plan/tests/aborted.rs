@@ -10,6 +10,9 @@ use crate::protocol::partitioner;
 
 const KEY: &str = r#"["src",{"filename":"in.txt"}]"#;
 
+const POSITIONS: &str = "aborted-records";
+const CONFIGURATION: &str = "aborted-configuration";
+
 fn source() -> Deployment {
     deployment(WORKER, &[SOURCE]).with_offsets(&[(KEY, Some("{}"))])
 }
@@ -18,9 +21,9 @@ fn plan(deployment: &Deployment, choices: &Choices, observed: &Observed) -> Plan
     make(deployment, choices, Some(observed)).expect("a plan")
 }
 
-/// Subjects of the findings about aborted records.
-fn of_class(plan: &Plan, class: Class) -> Vec<&str> {
-    let found = plan.findings.iter().filter(|f| f.id == "aborted-records");
+/// Subjects of the findings of an id.
+fn of_class<'a>(plan: &'a Plan, id: &str, class: Class) -> Vec<&'a str> {
+    let found = plan.findings.iter().filter(|f| f.id == id);
     found
         .filter(|f| f.class == class)
         .map(|f| f.subject.as_str())
@@ -49,9 +52,25 @@ fn a_worker_that_reads_committed_offsets_is_told_of_the_others() {
     cluster.unsettled_connectors.insert("stranger".to_owned());
     let committed = plan(&source(), &choices(), &cluster);
     assert!(committed.seed.is_empty(), "what was committed lasts");
-    let mut subjects = of_class(&committed, Class::Warn);
-    subjects.sort_unstable();
-    assert_eq!(subjects, ["src", "stranger"]);
+    assert_eq!(of_class(&committed, POSITIONS, Class::Warn), ["src"]);
+    let configurations = of_class(&committed, CONFIGURATION, Class::Warn);
+    assert_eq!(configurations, ["stranger"]);
+}
+
+#[test]
+fn who_accepts_an_aborted_position_does_not_accept_an_aborted_configuration() {
+    let mut cluster = cluster();
+    cluster.unsettled_connectors.insert("src".to_owned());
+    let blocked = |accept: &str| {
+        let choices = Choices {
+            accept: [format!("{accept}:src")].into(),
+            ..choices()
+        };
+        let plan = plan(&source(), &choices, &cluster);
+        plan.blocked().map(|f| f.id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(blocked(POSITIONS), [CONFIGURATION]);
+    assert!(blocked(CONFIGURATION).is_empty());
 }
 
 #[test]
@@ -86,7 +105,7 @@ fn what_an_aborted_transaction_wrote_is_written_again_when_that_is_asked_for() {
     assert_eq!(ids, ["P57", "aborted-records"]);
     let plan = plan(&source(), &overwrite, &cluster);
     assert_eq!(plan.blocked().count(), 0, "{:#?}", plan.findings);
-    assert_eq!(of_class(&plan, Class::Warn), ["src"]);
+    assert_eq!(of_class(&plan, POSITIONS, Class::Warn), ["src"]);
     let seeded: Vec<_> = plan
         .seed
         .iter()
