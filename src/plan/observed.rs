@@ -179,6 +179,12 @@ impl StoredOffset {
         (otherwise.isolation == Isolation::ReadCommitted).then_some(otherwise.value.as_ref())
     }
 
+    /// Returns whether a tombstone under the key would end something: a position, or one that comes back when the reset of an
+    /// aborted transaction is gone.
+    pub fn is_live(&self) -> bool {
+        self.value.is_some() || self.after_abortion().is_some()
+    }
+
     /// Returns whether nothing stands under the key, nor comes back.
     pub fn is_gone(&self) -> bool {
         // Of a key in two partitions a worker may take the other record, which need not be a tombstone.

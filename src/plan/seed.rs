@@ -113,7 +113,7 @@ fn of_old_names(
         .map(|m| m.old_name.as_str())
         .filter(|old| !new.contains(old))
         .collect();
-    let live = stored.iter().filter(|(_, held)| held.value.is_some());
+    let live = stored.iter().filter(|(_, held)| held.is_live());
     live.filter_map(|(raw, _)| {
         let key = OffsetKey::parse(raw).ok()?;
         let ended = given_up.contains(key.connector());
@@ -229,8 +229,7 @@ fn only_in_topic(
         let compared = &mut seeding.of[at];
         compared.place(raw, held, partition);
         compared.extra.add(|| shown(raw));
-        let is_live = held.value.is_some() || held.after_abortion().is_some();
-        if wanted[at].overwrite && is_live && !compared.moved {
+        if wanted[at].overwrite && held.is_live() && !compared.moved {
             compared.to_seed += 1;
             seeding.records.push(tombstone(&key, raw, partition));
         }

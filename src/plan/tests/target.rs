@@ -4,8 +4,9 @@ use bytes::Bytes;
 
 use super::builder::{SOURCE, WORKER, choices, cluster, deployment, make};
 use crate::model::connector_config::TargetState;
+use crate::model::worker_config::Isolation;
 use crate::plan::{
-    Choices, Class, Deployment, Observed, Plan, Rename, StoredConnector, StoredOffset,
+    Choices, Class, Deployment, Observed, Otherwise, Plan, Rename, StoredConnector, StoredOffset,
 };
 use crate::protocol::partitioner;
 
@@ -74,6 +75,23 @@ fn what_a_connector_of_the_old_name_lives_on_is_not_deleted() {
     assert!(told.is_some_and(|f| f.class == Class::Warn), "{told:?}");
     assert_eq!(plan.blocked().count(), 0, "{:#?}", plan.findings);
     assert!(plan.delete_offsets.is_empty());
+}
+
+#[test]
+fn an_old_position_whose_reset_was_aborted_is_deleted_too() {
+    let mut cluster = cluster();
+    let (key, mut aborted) = stored_offset(KEY, "{}");
+    let committed = Otherwise {
+        isolation: Isolation::ReadCommitted,
+        value: aborted.value.take(),
+    };
+    cluster.stored_offsets.insert(key.clone(), aborted.clone());
+    let reset = plan(&source(), &renamed(), &cluster);
+    assert!(reset.delete_offsets.is_empty(), "it is gone");
+    aborted.otherwise = Some(Box::new(committed));
+    cluster.stored_offsets.insert(key, aborted);
+    let comes_back = plan(&source(), &renamed(), &cluster);
+    assert_eq!(comes_back.delete_offsets.len(), 1);
 }
 
 #[test]
