@@ -262,7 +262,7 @@ impl Membership {
                         tracing::debug!(%error, "a heartbeat was not taken");
                     }
                 },
-                Err(error) if error.is_decisive() => return Err(Trouble::Fatal(error)),
+                Err(error) if !error.passes() => return Err(Trouble::Fatal(error)),
                 Err(error) => tracing::debug!(%error, "a heartbeat was not answered"),
             }
             if alive.elapsed() > self.settings.session_timeout {
@@ -357,11 +357,11 @@ impl Membership {
 }
 
 fn passing_or_fatal(error: KafkaError) -> Trouble {
-    // A broker that is gone for hours comes back.
-    if error.is_decisive() || error.is_authorization() {
-        Trouble::Fatal(error)
-    } else {
+    // A broker that is gone for hours comes back; a certificate that is not trusted does not become so.
+    if error.passes() {
         Trouble::Passing(error)
+    } else {
+        Trouble::Fatal(error)
     }
 }
 

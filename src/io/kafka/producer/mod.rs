@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::connection::Connection;
 use crate::io::kafka::error::KafkaError;
+use crate::protocol::errors;
 use crate::protocol::record_batch::{BatchBuilder, NewRecord};
 use identity::Identity;
 use outbox::{Answer, Told};
@@ -68,6 +69,34 @@ pub enum ProduceError {
     },
     #[error("could not be compressed: {0}")]
     Compression(Arc<std::io::Error>),
+    /// The producer itself may not write or cannot: what failed will fail for every record.
+    #[error("cannot be written to {topic}, and no other can: {source}")]
+    Fatal {
+        topic: String,
+        source: Box<KafkaError>,
+    },
+}
+
+impl ProduceError {
+    /// Returns why a record was lost: what a broker says of a partition is about the record, all else is about the producer
+    /// (`TransactionManager.maybeTransitionToErrorState`).
+    fn of(topic: String, error: KafkaError) -> Self {
+        let of_record = error.broker().is_some_and(|answer| {
+            !answer.is(errors::CLUSTER_AUTHORIZATION_FAILED)
+                && !answer.is(errors::UNSUPPORTED_VERSION)
+        });
+        let source = Box::new(error);
+        if of_record {
+            Self::Kafka { topic, source }
+        } else {
+            Self::Fatal { topic, source }
+        }
+    }
+
+    /// True when leaving this record out would leave all others out as well.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, Self::Fatal { .. })
+    }
 }
 
 fn because(last: Option<&KafkaError>) -> String {
@@ -251,11 +280,9 @@ impl Producer {
                 broker.connecting = false;
                 match outcome {
                     Ok(connection) => broker.connection = Some(connection),
-                    Err(error) if error.is_decisive() => self.lose_everything(&error),
                     Err(error) => {
-                        tracing::warn!(%error, "a broker that is to be written to cannot be reached");
                         broker.rest_until = Some(Instant::now() + backoff);
-                        self.metadata.wanted = true;
+                        self.unreachable(&error, "a broker that is to be written to");
                     }
                 }
             }
@@ -281,12 +308,21 @@ impl Producer {
                 self.metadata.wanted |= !all_known;
                 self.metadata.rest_until = Some(now + self.settings.retry_backoff);
             }
-            Err(error) if error.is_decisive() => self.lose_everything(&error),
             Err(error) => {
-                tracing::warn!(%error, "the leaders of the topics cannot be looked up");
-                self.metadata.wanted = true;
                 self.metadata.rest_until = Some(now + self.settings.retry_backoff);
+                self.unreachable(&error, "a broker that knows the leaders of the topics");
             }
+        }
+    }
+
+    /// Waits for a broker to come back; what will not pass by itself, such as a certificate that is not trusted, fails
+    /// everything.
+    fn unreachable(&mut self, error: &KafkaError, broker: &str) {
+        if error.passes() {
+            tracing::warn!(%error, "{broker} cannot be reached");
+            self.metadata.wanted = true;
+        } else {
+            self.lose_everything(error);
         }
     }
 
@@ -329,9 +365,8 @@ impl Producer {
                     }
                 }
                 Answer::Lost(told, error) => {
-                    let topic = topic.name.clone();
-                    let source = Box::new(error);
-                    self.lose(batch.topic, told, ProduceError::Kafka { topic, source });
+                    let error = ProduceError::of(topic.name.clone(), error);
+                    self.lose(batch.topic, told, error);
                 }
             }
         }
@@ -359,7 +394,7 @@ impl Producer {
                 lost.append(&mut outbox.give_up());
             }
             for told in lost {
-                let error = ProduceError::Kafka {
+                let error = ProduceError::Fatal {
                     topic: name.clone(),
                     source: Box::new(error.clone()),
                 };

@@ -292,7 +292,8 @@ impl SourceTask {
             None => {}
             Some(Delivery::Acknowledged { tickets, .. }) => self.arrived(&tickets),
             Some(Delivery::Lost { tickets, error, .. }) => {
-                if !self.tolerance.all {
+                // What is tolerated is a record that cannot be written, not a producer that can write none.
+                if !self.tolerance.all || error.is_fatal() {
                     return Err(TaskError::Produce(error));
                 }
                 if self.tolerance.log {
