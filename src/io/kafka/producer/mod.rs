@@ -190,6 +190,11 @@ impl Producer {
         })
     }
 
+    /// Asks for the topics again that nothing could be learnt of.
+    pub fn look_again(&mut self) {
+        self.metadata.wanted = true;
+    }
+
     /// True while the records that were given in and not told of yet leave room for more.
     pub fn has_room(&self) -> bool {
         self.buffered < self.settings.buffer_memory

@@ -82,6 +82,10 @@ impl DeadLetters {
     pub(super) fn add(&mut self, letters: Vec<Letter>) {
         self.waiting.extend(letters);
         self.push();
+        if !self.waiting.is_empty() {
+            // What was refused before may be allowed by now.
+            self.producer.look_again();
+        }
     }
 
     fn push(&mut self) {
@@ -134,8 +138,20 @@ impl DeadLetters {
         }
         let delivery = self.producer.next().await;
         self.push();
+        self.give_up_refused();
         if let Some(Delivery::Lost { error, .. }) = delivery {
             self.lost(&error);
+        }
+    }
+
+    /// The sink would wait for ever behind letters for a topic that the cluster does not show.
+    fn give_up_refused(&mut self) {
+        if let Some(error) = self.producer.refusal(self.topic)
+            && !self.waiting.is_empty()
+        {
+            let records = self.waiting.len();
+            self.waiting.clear();
+            tracing::error!(topic = self.name, records, %error, "could not write to the dead letter queue");
         }
     }
 
