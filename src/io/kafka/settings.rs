@@ -93,6 +93,9 @@ pub enum SettingsError {
         reason: String,
         hint: Option<String>,
     },
+    /// Settings that exclude each other, in the words of Java's client.
+    #[error("{message}")]
+    Contradiction { key: String, message: String },
     #[error("{key} {source}")]
     Jaas { key: String, source: JaasError },
     /// A file named by a setting cannot be used.
@@ -119,6 +122,7 @@ impl SettingsError {
             | Self::Invalid { key, .. }
             | Self::Unsupported { key, .. }
             | Self::Unusable { key, .. }
+            | Self::Contradiction { key, .. }
             | Self::Jaas { key, .. }
             | Self::Store { key, .. }
             | Self::Inline { key, .. }
@@ -139,7 +143,7 @@ impl SettingsError {
                     .to_owned(),
             ),
             Self::Store { source, key, .. } | Self::Inline { source, key } => source.hint(key),
-            Self::Unresolved { .. } => None,
+            Self::Contradiction { .. } | Self::Unresolved { .. } => None,
             Self::Provider(error) => error.hint(),
         }
     }

@@ -85,14 +85,9 @@ impl ProducerSettings {
         }
         let default = Self::default();
         let read = Reader(client);
-        let acks = read.acks()?.unwrap_or(default.acks);
+        let (acks, is_idempotent, max_in_flight) = read.guarantees(&default)?;
         let codec = read.codec()?;
         let batch_size = read.number("batch.size")?;
-        let wanted = read.flag("enable.idempotence")?;
-        let max_in_flight = read.number("max.in.flight.requests.per.connection")?;
-        let max_in_flight = max_in_flight.unwrap_or(default.max_in_flight).max(1);
-        // Java's producer turns itself down in the same way, unless idempotence was asked for.
-        let is_idempotent = wanted.unwrap_or(acks == -1 && max_in_flight <= 5);
         let delivery_timeout = read.millis("delivery.timeout.ms")?;
         Ok(Self {
             acks,
@@ -127,7 +122,39 @@ const FOR_EVER: Duration = Duration::from_millis(i32::MAX as u64);
 
 struct Reader<'a>(&'a Properties);
 
+const IN_FLIGHT: &str = "max.in.flight.requests.per.connection";
+
+/// How many requests brokers keep in order for an idempotent producer.
+const MOST_IDEMPOTENT: usize = 5;
+
 impl Reader<'_> {
+    /// Returns `acks`, whether the producer is idempotent, and how many requests may be on their way.
+    fn guarantees(&self, default: &ProducerSettings) -> Result<(i16, bool, usize), SettingsError> {
+        let acks = self.acks()?.unwrap_or(default.acks);
+        let retries = self.number("retries")?;
+        let in_flight = self.number(IN_FLIGHT)?;
+        if in_flight == Some(0) {
+            return Err(self.invalid(IN_FLIGHT, "is less than 1"));
+        }
+        let wanted = self.flag("enable.idempotence")?;
+        let obstacle = obstacle(acks, retries, in_flight);
+        if let (Some(true), Some((key, message))) = (wanted, &obstacle) {
+            return Err(SettingsError::Contradiction {
+                key: (*key).to_owned(),
+                message: message.clone(),
+            });
+        }
+        // Idempotence is this engine's default, not a wish: other settings go before it.
+        let is_idempotent = wanted.unwrap_or(obstacle.is_none());
+        // As Connect sets it: a batch that is sent again would be overtaken.
+        let most = if is_idempotent {
+            default.max_in_flight
+        } else {
+            1
+        };
+        Ok((acks, is_idempotent, in_flight.unwrap_or(most)))
+    }
+
     fn text(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(|value| value.trim())
     }
@@ -198,6 +225,28 @@ impl Reader<'_> {
     }
 }
 
+/// Returns what keeps a producer from being idempotent, in the words of Java's `ProducerConfig`.
+fn obstacle(
+    acks: i16,
+    retries: Option<usize>,
+    in_flight: Option<usize>,
+) -> Option<(&'static str, String)> {
+    if retries == Some(0) {
+        let message = "Must set retries to non-zero when using the idempotent producer.";
+        return Some(("retries", message.to_owned()));
+    }
+    if acks != -1 {
+        let message = "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee \
+                       idempotence.";
+        return Some(("acks", message.to_owned()));
+    }
+    let many = in_flight.filter(|many| *many > MOST_IDEMPOTENT)?;
+    let message = format!(
+        "To use the idempotent producer, {IN_FLIGHT} must be set to at most {MOST_IDEMPOTENT}. Current value is {many}."
+    );
+    Some((IN_FLIGHT, message))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,6 +285,51 @@ mod tests {
     }
 
     #[test]
+    fn without_idempotence_one_request_is_on_its_way_as_connect_has_it() {
+        let in_flight = |pairs: &[(&str, &str)]| read(pairs).unwrap().max_in_flight;
+        assert_eq!(in_flight(&[]), 5);
+        for not_idempotent in [
+            ("enable.idempotence", "false"),
+            ("acks", "1"),
+            ("retries", "0"),
+        ] {
+            assert_eq!(in_flight(&[not_idempotent]), 1, "{not_idempotent:?}");
+            assert_eq!(in_flight(&[not_idempotent, (IN_FLIGHT, "3")]), 3);
+        }
+    }
+
+    #[test]
+    fn what_contradicts_idempotence_is_refused_in_java_s_words() {
+        let wanted = ("enable.idempotence", "true");
+        for (key, value, words) in [
+            (
+                "acks",
+                "1",
+                "Must set acks to all in order to use the idempotent producer.",
+            ),
+            (
+                "retries",
+                "0",
+                "Must set retries to non-zero when using the idempotent producer.",
+            ),
+            (
+                IN_FLIGHT,
+                "6",
+                "must be set to at most 5. Current value is 6.",
+            ),
+        ] {
+            let error = read(&[wanted, (key, value)]).unwrap_err();
+            assert_eq!(error.key(), key);
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        assert!(
+            read(&[wanted, (IN_FLIGHT, "5"), ("acks", "all")])
+                .unwrap()
+                .is_idempotent
+        );
+    }
+
+    #[test]
     fn what_connect_sets_as_no_end_is_none() {
         let set = |value| {
             read(&[("delivery.timeout.ms", value)])
@@ -255,6 +349,8 @@ mod tests {
             ("linger.ms", "soon"),
             ("partitioner.class", "com.example.P"),
             ("enable.idempotence", "maybe"),
+            ("retries", "some"),
+            (IN_FLIGHT, "0"),
         ] {
             assert_eq!(read(&[(key, value)]).unwrap_err().key(), key);
         }
