@@ -45,6 +45,20 @@ enum Stream {
     Open(PathBuf, File),
 }
 
+impl Stream {
+    /// Fails when what is held back without an end is too long to be a line, wherever it comes from.
+    fn check_line(&self, held: usize) -> Result<(), SourceError> {
+        if held <= LONGEST_LINE {
+            return Ok(());
+        }
+        let of = match self {
+            Self::Stdin => "standard input".to_owned(),
+            Self::Closed(path) | Self::Open(path, _) => path.display().to_string(),
+        };
+        Err(SourceError::LineTooLong { of })
+    }
+}
+
 /// What a poll brought.
 #[derive(Debug)]
 pub enum Polled {
@@ -85,8 +99,8 @@ pub enum SourceError {
     },
     #[error("could not read standard input: {0}")]
     Stdin(std::io::Error),
-    #[error("a line of {} is longer than 2 GiB", path.display())]
-    LineTooLong { path: PathBuf },
+    #[error("a line of {of} is longer than 2 GiB")]
+    LineTooLong { of: String },
 }
 
 impl FileStreamSource {
@@ -171,6 +185,7 @@ impl FileStreamSource {
 
     /// Reads a chunk into the buffer and returns its length, 0 when there is nothing more for now.
     fn fill(&mut self) -> Result<usize, SourceError> {
+        self.stream.check_line(self.buffer.len())?;
         let (path, file) = match &mut self.stream {
             Stream::Open(path, file) => (path, file),
             Stream::Stdin => {
@@ -184,9 +199,6 @@ impl FileStreamSource {
             Stream::Closed(_) => return Ok(0),
         };
         let before = self.buffer.len();
-        if before > LONGEST_LINE {
-            return Err(SourceError::LineTooLong { path: path.clone() });
-        }
         let ahead = ahead(file, self.position + before as u64);
         if ahead == 0 {
             if before == 0 {
@@ -422,6 +434,19 @@ mod tests {
         fixture.append(b"\ny\n");
         let at = long.len() as u64 + 1;
         assert_eq!(pairs(&fixture.lines()), [(&*long, at), ("y", at + 2)]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_too_long_at_2_gib_on_standard_input_too() {
+        for (stream, name) in [
+            (Stream::Stdin, "standard input"),
+            (Stream::Closed("/in.txt".into()), "/in.txt"),
+        ] {
+            assert!(stream.check_line(LONGEST_LINE).is_ok());
+            let error = stream.check_line(LONGEST_LINE + 1).unwrap_err();
+            let said = format!("a line of {name} is longer than 2 GiB");
+            assert_eq!(error.to_string(), said);
+        }
     }
 
     #[test]
