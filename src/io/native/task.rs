@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::clients::ClientError;
 use super::host::Shared;
@@ -101,16 +101,30 @@ pub(super) struct Context {
     pub(super) connector_config: IndexMap<String, String>,
     pub(super) task_config: IndexMap<String, String>,
     pub(super) wanted: watch::Receiver<Wanted>,
-    incarnation: u64,
-    events: mpsc::UnboundedSender<TaskReport>,
+    reporter: Reporter,
 }
 
 impl Context {
     /// Tells what the task is.
     pub(super) fn report(&self, state: TaskState) {
+        self.reporter.report(state);
+    }
+}
+
+/// Tells the worker of one start of a task.
+#[derive(Debug, Clone)]
+struct Reporter {
+    connector: String,
+    task: u32,
+    incarnation: u64,
+    events: mpsc::UnboundedSender<TaskReport>,
+}
+
+impl Reporter {
+    fn report(&self, state: TaskState) {
         let report = TaskReport {
-            connector: self.spec.connector.clone(),
-            task: self.spec.task,
+            connector: self.connector.clone(),
+            task: self.task,
             incarnation: self.incarnation,
             state,
         };
@@ -158,18 +172,23 @@ pub(super) fn spawn(
     };
     let (wanted, asked) = watch::channel(first);
     let (ending, ended) = watch::channel(false);
+    let reporter = Reporter {
+        connector: spec.connector.clone(),
+        task: spec.task,
+        incarnation,
+        events,
+    };
     let mut context = Context {
         host,
         spec,
         connector_config: IndexMap::new(),
         task_config: IndexMap::new(),
         wanted: asked,
-        incarnation,
-        events,
+        reporter: reporter.clone(),
     };
     let running = tokio::spawn(async move {
-        let outcome = run(&mut context).await;
-        context.report(match outcome {
+        let outcome = caught(async move { run(&mut context).await }).await;
+        reporter.report(match outcome {
             Ok(()) => TaskState::Stopped,
             Err(error) => TaskState::Failed {
                 trace: trace(&error),
@@ -226,6 +245,22 @@ pub(super) enum TaskError {
     },
     #[error("the connector's code panicked")]
     Panicked,
+    #[error("the task ended by a mistake in its code: {0}")]
+    Crashed(String),
+}
+
+/// Runs a task's code so that a panic in it is the task's failure: told to nobody, the task would be RUNNING for ever.
+async fn caught(
+    run: impl Future<Output = Result<(), TaskError>> + Send + 'static,
+) -> Result<(), TaskError> {
+    // The set takes what runs in it along when the task is aborted.
+    let mut running = JoinSet::new();
+    running.spawn(run);
+    match running.join_next().await {
+        Some(Ok(outcome)) => outcome,
+        Some(Err(failed)) => Err(TaskError::Crashed(failed.to_string())),
+        None => Ok(()),
+    }
 }
 
 async fn run(context: &mut Context) -> Result<(), TaskError> {
@@ -267,4 +302,23 @@ fn trace(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     trace
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_the_failure_of_the_task() {
+        let outcome = caught(async {
+            let first = std::env::args().nth(1_000_000);
+            assert!(first.is_some(), "there is a first");
+            Ok(())
+        });
+        let error = outcome.await.unwrap_err().to_string();
+        assert!(error.contains("there is a first"), "{error}");
+        assert!(caught(async { Ok(()) }).await.is_ok());
+        let error = caught(async { Err(TaskError::Topics) }).await;
+        assert!(matches!(error, Err(TaskError::Topics)));
+    }
 }
