@@ -33,7 +33,7 @@ enum Question {
     Key,
     Connector(String),
     Tasks(String),
-    Forward(String),
+    Forward(String, u64),
     Ended(Work),
 }
 
@@ -117,8 +117,10 @@ impl Trial {
                 self.expect_assigned(&connector, CONNECTOR_TASK, after);
                 self.questions.push(Question::Tasks(connector));
             }
-            Action::ForwardTasks { connector, .. } => {
-                self.questions.push(Question::Forward(connector));
+            Action::ForwardTasks {
+                connector, number, ..
+            } => {
+                self.questions.push(Question::Forward(connector, number));
             }
             Action::StartTask {
                 connector, task, ..
@@ -319,9 +321,13 @@ impl Trial {
                 };
                 self.step(Event::TaskConfigs { connector, outcome });
             }
-            Question::Forward(connector) => {
+            Question::Forward(connector, number) => {
                 let outcome = if well { Ok(()) } else { Err(failed()) };
-                self.step(Event::Forwarded { connector, outcome });
+                self.step(Event::Forwarded {
+                    connector,
+                    number,
+                    outcome,
+                });
             }
             Question::Ended(work) => self.step(Event::Ended(work)),
         }

@@ -170,7 +170,11 @@ impl Worker {
                     .get("failed")
                     .map_or(Ok(()), |why| Err(why.to_owned()));
                 let connector = words.get("name").expect("a name").to_owned();
-                Event::Forwarded { connector, outcome }
+                Event::Forwarded {
+                    connector,
+                    number: words.reference(),
+                    outcome,
+                }
             }
             "task" => {
                 let (connector, task) = item(words.get("of").expect("a task"));
@@ -306,10 +310,11 @@ fn rendered(action: &Action) -> String {
         Action::MakeTaskConfigs { connector, .. } => format!("make-tasks {connector}"),
         Action::ForwardTasks {
             connector,
+            number,
             leader_url,
             configs,
         } => format!(
-            "forward-tasks {connector} {} to {leader_url}",
+            "forward-tasks {connector} {} #{number} to {leader_url}",
             configs.len()
         ),
         Action::StartTask {

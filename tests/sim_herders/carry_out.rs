@@ -61,8 +61,11 @@ impl Cluster {
                 self.soon(5, Happening::Event(slot, life, made));
             }
             Action::ForwardTasks {
-                connector, configs, ..
-            } => self.forward(slot, connector, configs),
+                connector,
+                number,
+                configs,
+                ..
+            } => self.forward(slot, connector, number, configs),
             Action::StartTask {
                 connector,
                 task,
@@ -115,14 +118,18 @@ impl Cluster {
             return;
         };
         self.note(|| format!("w{slot} answers #{id} {outcome:?}"));
-        if let Some((owner, life, connector)) = tasks_of {
+        if let Some((owner, life, connector, number)) = tasks_of {
             let outcome = outcome.map_err(|error| error.to_string());
-            let forwarded = Event::Forwarded { connector, outcome };
+            let forwarded = Event::Forwarded {
+                connector,
+                number,
+                outcome,
+            };
             self.soon(20, Happening::Event(owner, life, forwarded));
         }
     }
 
-    fn forward(&mut self, slot: usize, connector: String, configs: TaskConfigs) {
+    fn forward(&mut self, slot: usize, connector: String, number: u64, configs: TaskConfigs) {
         let life = self.worker(slot).life;
         let put = Request::PutTasks {
             connector: connector.clone(),
@@ -131,7 +138,7 @@ impl Cluster {
         let fate = self.fate(5);
         let failed = match self.leader() {
             Some(leader) if fate == Fate::Done => {
-                return self.request(leader, put, Some((slot, life, connector)));
+                return self.request(leader, put, Some((slot, life, connector, number)));
             }
             Some(leader) if fate == Fate::Unanswered => {
                 self.request(leader, put, None);
@@ -141,7 +148,11 @@ impl Cluster {
             None => "the leader is gone",
         };
         let outcome = Err(failed.to_owned());
-        let forwarded = Event::Forwarded { connector, outcome };
+        let forwarded = Event::Forwarded {
+            connector,
+            number,
+            outcome,
+        };
         self.soon(20, Happening::Event(slot, life, forwarded));
     }
 

@@ -45,7 +45,7 @@ pub(super) enum Fate {
 }
 
 /// The owner of a connector, its life, and the connector whose tasks it handed on.
-pub(super) type TasksOf = (usize, u64, String);
+pub(super) type TasksOf = (usize, u64, String, u64);
 
 /// Who was asked, in which life, and for whom.
 type Asked = (usize, u64, Option<TasksOf>);

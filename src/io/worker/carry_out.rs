@@ -69,9 +69,10 @@ impl Engine {
             }
             Action::ForwardTasks {
                 connector,
+                number,
                 leader_url,
                 configs,
-            } => self.forward_tasks(connector, leader_url, configs),
+            } => self.forward_tasks(connector, number, leader_url, configs),
             Action::StartTask {
                 connector,
                 task,
@@ -227,7 +228,13 @@ impl Engine {
         self.work.spawn(async { Done::Called(called.await) });
     }
 
-    fn forward_tasks(&mut self, connector: String, leader_url: String, configs: TaskConfigs) {
+    fn forward_tasks(
+        &mut self,
+        connector: String,
+        number: u64,
+        leader_url: String,
+        configs: TaskConfigs,
+    ) {
         let (is_sessioned, key) = read(&self.parts.shares.shown, |shown| {
             (shown.is_sessioned, shown.config.session_key.clone())
         });
@@ -249,7 +256,11 @@ impl Engine {
                     "the leader did not take the tasks; they are sent again"
                 );
             }
-            Done::Event(Event::Forwarded { connector, outcome })
+            Done::Event(Event::Forwarded {
+                connector,
+                number,
+                outcome,
+            })
         });
     }
 

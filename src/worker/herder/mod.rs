@@ -151,9 +151,11 @@ impl Herder {
             Event::TaskConfigs { connector, outcome } => {
                 self.made.push_back((connector, outcome));
             }
-            Event::Forwarded { connector, outcome } => {
-                self.reconfigured(now, &connector, outcome.is_ok());
-            }
+            Event::Forwarded {
+                connector,
+                number,
+                outcome,
+            } => self.forwarded(now, &connector, number, outcome.is_ok()),
             Event::Task {
                 connector,
                 task,

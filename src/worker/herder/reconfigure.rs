@@ -22,19 +22,25 @@ struct Due {
     /// `None` while the leader is being asked.
     at: Option<Millis>,
     failures: u32,
+    /// What the leader was handed and has not answered.
+    forwarded: Option<u64>,
 }
 
 /// Connectors whose tasks are to be looked at, by name.
 #[derive(Debug, Default)]
-pub(super) struct Reconfigurations(BTreeMap<String, Due>);
+pub(super) struct Reconfigurations {
+    due: BTreeMap<String, Due>,
+    /// How often a leader was handed tasks.
+    forwards: u64,
+}
 
 impl Reconfigurations {
     pub(super) fn deadline(&self) -> Option<Millis> {
-        self.0.values().filter_map(|due| due.at).min()
+        self.due.values().filter_map(|due| due.at).min()
     }
 
     fn next(&self, now: Millis) -> Option<String> {
-        let mut all = self.0.iter();
+        let mut all = self.due.iter();
         let due = all.find(|(_, due)| due.at.is_some_and(|at| at <= now))?;
         Some(due.0.clone())
     }
@@ -45,12 +51,13 @@ impl Herder {
         let due = Due {
             at: Some(at),
             failures: 0,
+            forwarded: None,
         };
-        self.reconfigurations.0.insert(connector.to_owned(), due);
+        self.reconfigurations.due.insert(connector.to_owned(), due);
     }
 
     pub(super) fn forget_reconfiguration(&mut self, connector: &str) {
-        self.reconfigurations.0.remove(connector);
+        self.reconfigurations.due.remove(connector);
         self.made.retain(|(name, _)| name != connector);
     }
 
@@ -63,7 +70,7 @@ impl Herder {
         match state.filter(|_| self.is_started(&connector)) {
             Some(state) => {
                 let state = state.clone();
-                if let Some(due) = self.reconfigurations.0.get_mut(&connector) {
+                if let Some(due) = self.reconfigurations.due.get_mut(&connector) {
                     due.at = None;
                 }
                 actions.push(Action::MakeTaskConfigs { connector, state });
@@ -101,11 +108,27 @@ impl Herder {
             let purpose = Purpose::Tasks(connector.to_owned());
             self.write(Writing::of_tasks(purpose, generation, connector, &configs));
         } else {
+            let leader_url = membership.assignment.leader_url.clone();
+            let forwards = &mut self.reconfigurations;
+            forwards.forwards += 1;
+            let number = forwards.forwards;
+            if let Some(due) = forwards.due.get_mut(connector) {
+                due.forwarded = Some(number);
+            }
             actions.push(Action::ForwardTasks {
                 connector: connector.to_owned(),
-                leader_url: membership.assignment.leader_url.clone(),
+                number,
+                leader_url,
                 configs,
             });
+        }
+    }
+
+    /// Takes the leader's answer, unless the connector is to be looked at again since: of that it says nothing.
+    pub(super) fn forwarded(&mut self, now: Millis, connector: &str, number: u64, is_done: bool) {
+        let due = self.reconfigurations.due.get(connector);
+        if due.is_some_and(|due| due.forwarded == Some(number)) {
+            self.reconfigured(now, connector, is_done);
         }
     }
 
@@ -114,10 +137,11 @@ impl Herder {
         if is_done {
             return self.forget_reconfiguration(connector);
         }
-        if let Some(due) = self.reconfigurations.0.get_mut(connector) {
+        if let Some(due) = self.reconfigurations.due.get_mut(connector) {
             let pause = FIRST_PAUSE << due.failures.min(8);
             due.at = Some(now + pause.min(LONGEST_PAUSE));
             due.failures += 1;
+            due.forwarded = None;
         }
     }
 }

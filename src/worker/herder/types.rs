@@ -81,6 +81,7 @@ pub enum Event {
     /// What came of [`Action::ForwardTasks`].
     Forwarded {
         connector: String,
+        number: u64,
         outcome: Result<(), String>,
     },
     /// A task that this worker started has another state.
@@ -251,6 +252,8 @@ pub enum Action {
     /// Hand them to the leader at this URL: [`Event::Forwarded`].
     ForwardTasks {
         connector: String,
+        /// Comes back with the answer: the tasks may have been asked for again meanwhile.
+        number: u64,
         leader_url: String,
         configs: TaskConfigs,
     },
