@@ -175,6 +175,8 @@ impl Herder {
         let state = match state {
             TaskState::Running => WorkState::Running,
             TaskState::Paused => WorkState::Paused,
+            // Another worker may have it already, and a restart here starts it again.
+            TaskState::Failed { .. } if is_stopping => WorkState::Unassigned,
             TaskState::Failed { trace } => {
                 self.work.tasks.insert(key, TaskRun::Failed);
                 WorkState::Failed { trace }
