@@ -1,10 +1,12 @@
 //! The clients of a task: what its producer, consumer and admin client are configured with, as `Worker` puts it together.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
 use super::settings::WorkerSettings;
+use super::task::{Context, TaskError, apart};
 use crate::connectors::Kind;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::consumer::{ConsumerSettings, Subscription};
@@ -130,6 +132,15 @@ pub(super) fn cluster(
     };
     let settings = ClientSettings::from_properties(properties, timeout)?;
     Ok(Cluster::unconnected(settings))
+}
+
+/// Likewise, in a thread that may wait for the disk of a key store; `None`: the task was told to stop meanwhile.
+pub(super) async fn cluster_of(
+    context: &Context,
+    properties: &Properties,
+) -> Result<Option<Cluster>, TaskError> {
+    let (host, properties) = (Arc::clone(&context.host), properties.clone());
+    apart(context, move || cluster(&properties, &host.settings)).await
 }
 
 fn is_of_a_client(key: &str) -> bool {

@@ -150,6 +150,27 @@ where
     }
 }
 
+/// Does what a disk may keep waiting in a thread of its own; `None`: the task was told to stop meanwhile.
+///
+/// The thread goes on waiting then, which costs a thread and no more.
+pub(super) async fn apart<T, E>(
+    context: &Context,
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<Option<T>, TaskError>
+where
+    T: Send + 'static,
+    E: Into<TaskError> + Send + 'static,
+{
+    let mut wanted = context.wanted.clone();
+    tokio::select! {
+        () = told_to_stop(&mut wanted) => Ok(None),
+        done = tokio::task::spawn_blocking(work) => match done {
+            Ok(done) => done.map(Some).map_err(Into::into),
+            Err(_) => Err(TaskError::Panicked),
+        },
+    }
+}
+
 async fn told_to_stop(wanted: &mut watch::Receiver<Wanted>) {
     while *wanted.borrow_and_update() != Wanted::Stopped {
         if wanted.changed().await.is_err() {

@@ -7,11 +7,10 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 use tokio::time::Instant;
 
-use super::super::clients;
-use super::super::settings::WorkerSettings;
 use super::super::task::TaskError;
 use super::put::Failure;
 use crate::io::kafka::admin_topics::NewTopic;
+use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::producer::{Delivery, ProduceError, Producer, ProducerSettings, TopicHandle};
 use crate::model::properties::Properties;
 use crate::protocol::record_batch::{NewHeader, NewRecord, Record};
@@ -49,11 +48,10 @@ impl DeadLetters {
     pub(super) fn new(
         topic: String,
         config: &IndexMap<String, String>,
+        cluster: &Cluster,
         producer: &Properties,
-        settings: &WorkerSettings,
     ) -> Result<Self, TaskError> {
-        let cluster = clients::cluster(producer, settings)?;
-        let mut producer = Producer::new(&cluster, ProducerSettings::from_properties(producer)?);
+        let mut producer = Producer::new(cluster, ProducerSettings::from_properties(producer)?);
         let with_context = config
             .get(&format!("{PREFIX}context.headers.enable"))
             .is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));

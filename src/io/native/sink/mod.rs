@@ -15,7 +15,7 @@ use super::active_topics::Tracker;
 use super::clients::{self, Client};
 use super::converters::Converters;
 use super::outage::PAUSE;
-use super::task::{Context, TaskError, Wanted, patiently};
+use super::task::{Context, TaskError, Wanted, apart, patiently};
 use super::tolerance::Tolerance;
 use crate::connectors::FileStreamSink;
 use crate::io::kafka::consumer::{
@@ -23,6 +23,7 @@ use crate::io::kafka::consumer::{
 };
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::groups::TopicPartition;
+use crate::model::properties::Properties;
 use crate::protocol::errors;
 use dead_letters::DeadLetters;
 use put::{Put, Putter};
@@ -82,22 +83,22 @@ impl SinkTask {
         let tolerance = Tolerance::of(config);
         let dead_letters = match DeadLetters::topic_of(config) {
             Some(topic) => {
-                let admin = clients::cluster(&client(Client::DeadLetterAdmin)?, settings)?;
+                let admin = client(Client::DeadLetterAdmin)?;
                 let producer = client(Client::DeadLetterProducer)?;
-                let letters = DeadLetters::new(topic, config, &producer, settings)?;
-                let new = dead_letters::new_topic(letters.topic(), config)?;
-                if patiently(context, || admin.create_if_missing(&new))
-                    .await?
-                    .is_none()
-                {
-                    return Ok(None);
+                match queue(context, topic, &admin, &producer).await? {
+                    Some(letters) => Some(letters),
+                    None => return Ok(None),
                 }
-                Some(letters)
             }
             None => None,
         };
-        let sink = FileStreamSink::open(&context.task_config)?;
-        let cluster = clients::cluster(&properties, settings)?;
+        let task_config = context.task_config.clone();
+        // A named pipe that nobody reads keeps whoever opens it waiting.
+        let sink = apart(context, move || FileStreamSink::open(&task_config)).await?;
+        let cluster = clients::cluster_of(context, &properties).await?;
+        let (Some(sink), Some(cluster)) = (sink, cluster) else {
+            return Ok(None);
+        };
         let letters = dead_letters.as_ref().map(DeadLetters::writes_context);
         Ok(Some(Self {
             consumer: Some(Consumer::start(&cluster, consumer_settings)),
@@ -379,13 +380,25 @@ impl SinkTask {
         if changed.is_empty() {
             return Ok(None);
         }
-        if let Some(putter) = &mut self.putter {
-            putter.sink.flush()?;
-        }
+        self.flush().await?;
         if let Some(letters) = &mut self.dead_letters {
             letters.drain(self.flush_timeout).await;
         }
         Ok(Some(changed))
+    }
+
+    /// Hands what was put to the file, in a thread that may wait for its disk.
+    async fn flush(&mut self) -> Result<(), TaskError> {
+        let Some(mut putter) = self.putter.take() else {
+            return Ok(());
+        };
+        let flushing = tokio::task::spawn_blocking(move || {
+            let flushed = putter.sink.flush();
+            (putter, flushed)
+        });
+        let (putter, flushed) = flushing.await.map_err(|_| TaskError::Panicked)?;
+        self.putter = Some(putter);
+        Ok(flushed?)
     }
 
     fn take_commit(&mut self, outcome: Result<Offsets, String>) {
@@ -440,6 +453,26 @@ impl SinkTask {
         }
         put.and(committed)
     }
+}
+
+/// Returns the queue for records that cannot be converted, whose topic is made where it is missing; `None`: the task was
+/// told to stop meanwhile.
+async fn queue(
+    context: &Context,
+    topic: String,
+    admin: &Properties,
+    producer: &Properties,
+) -> Result<Option<DeadLetters>, TaskError> {
+    let config = &context.connector_config;
+    let admin = clients::cluster_of(context, admin).await?;
+    let cluster = clients::cluster_of(context, producer).await?;
+    let (Some(admin), Some(cluster)) = (admin, cluster) else {
+        return Ok(None);
+    };
+    let letters = DeadLetters::new(topic, config, &cluster, producer)?;
+    let new = dead_letters::new_topic(letters.topic(), config)?;
+    let created = patiently(context, || admin.create_if_missing(&new)).await?;
+    Ok(created.map(|()| letters))
 }
 
 /// Waits for the end of putting; `None`: it panicked.

@@ -81,7 +81,9 @@ impl SourceTask {
         };
         let properties = client(Client::Producer)?;
         let producer_settings = ProducerSettings::from_properties(&properties)?;
-        let cluster = clients::cluster(&properties, settings)?;
+        let Some(cluster) = clients::cluster_of(context, &properties).await? else {
+            return Ok(None);
+        };
         let mut producer = Producer::new(&cluster, producer_settings);
         let mut source = FileStreamSource::new(&context.task_config)?;
         let topic_name = source.topic().to_owned();
@@ -89,7 +91,10 @@ impl SourceTask {
             .filter(|_| settings.creates_topics);
         let creation = match creation {
             Some(creation) => {
-                let admin = clients::cluster(&client(Client::Admin)?, settings)?;
+                let admin = client(Client::Admin)?;
+                let Some(admin) = clients::cluster_of(context, &admin).await? else {
+                    return Ok(None);
+                };
                 Some(Creating::new(creation, admin, context))
             }
             None => None,
