@@ -1,7 +1,8 @@
 //! Sink tasks of the native engine against a real broker, alone and in one group with a JVM's.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -277,4 +278,53 @@ fn two_tasks_and_a_jvm_share_a_group_and_write_each_record_once() {
     all(300..400);
     expect_lines(&[&ours, &theirs], &expected(0..4, 0..400));
     worker.stop(second);
+}
+
+/// More than the runtime has threads.
+const PIPES: usize = 16;
+
+#[test]
+fn a_pipe_that_nobody_reads_keeps_only_its_own_task_waiting() {
+    require_kafka!();
+    let bootstrap = kafka::shared().bootstrap();
+    let world = World::new();
+    let worker = TaskWorker::start(&bootstrap, "native-pipe", &[]);
+    worker.topic("native-pipe", 1);
+    produce(&worker, "native-pipe", 0, 0..10);
+    let pipe = |number: usize| {
+        let pipe = world.path(format!("pipe-{number}"));
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo starts").success());
+        pipe
+    };
+    let pipes: Vec<_> = (0..PIPES).map(pipe).collect();
+    let spawn = |(number, pipe): (usize, &std::path::PathBuf)| {
+        worker.spawn(
+            &format!("native-pipe-{number}"),
+            &file_sink("native-pipe", pipe),
+        )
+    };
+    let mut waiting: Vec<_> = pipes.iter().enumerate().map(spawn).collect();
+    let file = world.path("out.txt");
+    let other = worker.spawn("native-pipe-file", &file_sink("native-pipe", &file));
+    let other = other.running();
+    expect_lines(&[&file], &expected(0..1, 0..10));
+    worker.stop(other);
+    let first = waiting.remove(0);
+    assert_eq!(first.said(), None);
+    for task in waiting {
+        worker.stop(task);
+    }
+    // Read and written, a pipe keeps nobody waiting: the threads of the others go on and end.
+    let open = |pipe| File::options().read(true).write(true).open(pipe);
+    let mut opened: Vec<_> = pipes
+        .iter()
+        .map(|pipe| open(pipe).expect("it can be opened"))
+        .collect();
+    let first = first.running();
+    let mut text = [0; 90];
+    opened[0].read_exact(&mut text).expect("ten lines come");
+    assert!(text.starts_with(b"0-000000\n") && text.ends_with(b"0-000009\n"));
+    expect_committed(&worker, "native-pipe-0", &[("native-pipe", 0, 10)]);
+    worker.stop(first);
 }
