@@ -30,6 +30,9 @@ impl Machine for Member {
         if let Some(most) = settings.number("rebalance-timeout") {
             member.rebalance_timeout = most;
         }
+        if let Some(often) = settings.number("heartbeat-interval") {
+            member.heartbeat_interval = often;
+        }
         Self::new(member).expect("the intervals fit")
     }
 

@@ -34,6 +34,7 @@ pub(in crate::io) fn membership(
         protocol,
         session_timeout: millis(&worker, "session.timeout.ms")?,
         heartbeat_interval: heartbeat_interval(&worker)?,
+        coordinator_patience: millis(&worker, "heartbeat.interval.ms")?,
         rebalance_timeout: millis(&worker, "rebalance.timeout.ms")?,
         request_timeout: millis(&worker, "request.timeout.ms")?,
         retry_backoff: millis(&worker, "retry.backoff.ms")?,
@@ -113,6 +114,14 @@ mod tests {
         assert_eq!(interval(&[("heartbeat.interval.ms", "3000")]), 3_000);
         assert_eq!(interval(&[("session.timeout.ms", "200000")]), 3_000);
         assert_eq!(interval(&[("session.timeout.ms", "6000")]), 300);
+    }
+
+    /// A coordinator that moves in a rolling restart is away for a second or two, which a JVM worker bears.
+    #[test]
+    fn beating_more_often_makes_nobody_less_patient_with_the_coordinator() {
+        let patience = |pairs: &[(&str, &str)]| of(pairs).unwrap().coordinator_patience;
+        assert_eq!(patience(&[]), 3_000);
+        assert_eq!(patience(&[("heartbeat.interval.ms", "700")]), 700);
     }
 
     #[test]

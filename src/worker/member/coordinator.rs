@@ -83,7 +83,7 @@ impl Member {
         let owns = self.assignment.as_ref().is_some_and(|a| !a.failed());
         let between_rounds = matches!(self.state, State::Unjoined | State::Stable);
         let since = self.coordinator.since()?;
-        (owns && between_rounds && self.ready).then(|| since + self.settings.heartbeat_interval)
+        (owns && between_rounds && self.ready).then(|| since + self.settings.coordinator_patience)
     }
 
     pub(super) fn coordinator_found(&mut self, now: Millis) {

@@ -21,6 +21,9 @@ pub struct MemberSettings {
     pub session_timeout: Millis,
     /// `heartbeat.interval.ms`; shorter than the session timeout.
     pub heartbeat_interval: Millis,
+    /// For how long the coordinator may be away before what is owned is stopped, for others may have been given it: the
+    /// worker's `heartbeat.interval.ms`, however much more often this member beats (`WorkerCoordinator.poll`).
+    pub coordinator_patience: Millis,
     /// `rebalance.timeout.ms`: how long the group waits for this member in a round, and how long it may be busy between rounds.
     pub rebalance_timeout: Millis,
     /// `request.timeout.ms`.
@@ -42,6 +45,7 @@ impl MemberSettings {
             protocol: ConnectProtocol::Sessioned,
             session_timeout: 10_000,
             heartbeat_interval: 3_000,
+            coordinator_patience: 3_000,
             rebalance_timeout: 60_000,
             request_timeout: 40_000,
             retry_backoff: 100,
