@@ -158,8 +158,7 @@ fn url(args: &Migrate, after: &Look) -> String {
     if let Some(url) = args.rest.url.first() {
         return typed_url(url).trim_end_matches('/').to_owned();
     }
-    let worker = after.inputs.deployment.worker.properties();
-    match AdvertisedListener::of(&worker) {
+    match AdvertisedListener::of(&after.plan.worker) {
         Some(AdvertisedListener { scheme, port, .. }) => format!("{scheme}://WORKER:{port}"),
         None => "http://WORKER:8083".to_owned(),
     }
