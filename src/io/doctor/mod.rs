@@ -187,7 +187,9 @@ async fn address(patient: &Patient, cluster: &Cluster) -> Finding {
     let detail = found.to_string();
     match found {
         Advertised::Proven { .. } => Finding::kept(detail),
-        Advertised::NotReachable { .. } | Advertised::OwnHost { .. } => Finding::not_known(detail),
+        Advertised::NotReachable { .. } | Advertised::OwnHost { .. } | Advertised::DecidedThere => {
+            Finding::not_known(detail)
+        }
         Advertised::NoListener => Finding::broken(detail).hint(Some(
             "Correct listeners and rest.advertised.* in the worker file.".to_owned(),
         )),

@@ -20,7 +20,9 @@ pub enum Advertised {
     NotReachable { url: String, reason: String },
     /// Only the worker's host knows its name.
     OwnHost { port: u16 },
-    /// No worker starts with these listeners.
+    /// A config provider fills it in where the workers run.
+    DecidedThere,
+    /// None of these listeners fits.
     NoListener,
 }
 
@@ -35,6 +37,9 @@ impl fmt::Display for Advertised {
                 f,
                 "port {port} of each worker's own host, whose name is not known here"
             ),
+            Self::DecidedThere => {
+                f.write_str("what a config provider fills in where the workers run")
+            }
             Self::NoListener => f.write_str("no listener of the file fits rest.advertised.*"),
         }
     }
@@ -43,6 +48,9 @@ impl fmt::Display for Advertised {
 /// Asks whoever listens at the address that a worker with this file advertises; `cluster_id` is the Kafka cluster that it
 /// must belong to.
 pub async fn advertised(worker: &Properties, cluster_id: Option<&str>) -> Advertised {
+    if AdvertisedListener::is_decided_there(worker) {
+        return Advertised::DecidedThere;
+    }
     let Some(listener) = AdvertisedListener::of(worker) else {
         return Advertised::NoListener;
     };

@@ -1,6 +1,7 @@
 //! Where a worker tells the others to reach it.
 
 use super::{Properties, effective_value};
+use crate::model::placeholder::placeholders;
 
 /// What a worker advertises of its REST listener (`RestServer.advertisedUrl`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,22 @@ impl AdvertisedListener {
         entries.find(|entry| !entry.is_empty() && parts(entry).is_none())
     }
 
-    /// Reads it from a worker file; `None`: no listener of the file fits, and a worker would not start.
+    /// Returns whether a setting that decides about it is filled in by a config provider where the worker runs.
+    pub fn is_decided_there(worker: &Properties) -> bool {
+        const DECISIVE: &[&str] = &[
+            "listeners",
+            "rest.advertised.host.name",
+            "rest.advertised.listener",
+            "rest.advertised.port",
+        ];
+        let values = DECISIVE.iter().filter_map(|key| worker.get(*key));
+        values
+            .into_iter()
+            .any(|value| !placeholders(value).is_empty())
+    }
+
+    /// Reads it from a worker file; `None`: no listener of the file fits. A worker then advertises an address at which it does
+    /// not listen, or does not start where an entry or the port cannot be read.
     pub fn of(worker: &Properties) -> Option<Self> {
         let value = |key: &str| {
             let value = worker.get(key).map(|value| effective_value(key, value));
@@ -101,5 +117,21 @@ mod tests {
         ];
         assert_eq!(of(&told), Some(("http".into(), named("pod"), 9)));
         assert_eq!(of(&[secure]), None);
+    }
+
+    #[test]
+    fn a_placeholder_is_filled_in_where_the_worker_runs() {
+        let decided = |key: &str, value: &str| {
+            let worker = [(key.to_owned(), value.to_owned())].into_iter().collect();
+            AdvertisedListener::is_decided_there(&worker)
+        };
+        assert!(decided("listeners", "http://0.0.0.0:${env:PORT}"));
+        assert!(decided("rest.advertised.port", "${env:REST_PORT}"));
+        assert!(decided(
+            "rest.advertised.listener",
+            "${file:/etc/rest:scheme}"
+        ));
+        assert!(!decided("listeners", "http://0.0.0.0:8083"));
+        assert!(!decided("group.id", "${env:GROUP}"));
     }
 }

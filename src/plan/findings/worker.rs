@@ -118,13 +118,13 @@ fn listeners(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             "--set rest.advertised.host.name=HOST, a name that the other workers can reach",
         );
     }
-    if AdvertisedListener::of(worker).is_none() {
+    if AdvertisedListener::of(worker).is_none() && !AdvertisedListener::is_decided_there(worker) {
         let at = advertised_setting(worker);
         findings.block(
             "P35",
             at,
             format!(
-                "{}: no listener fits what the workers are to advertise: none of them starts",
+                "{}: no listener fits what the workers are to advertise: they would tell each other an address at which none of them listens, or not start",
                 evidence.place(at)
             ),
             format!("correct it, or leave it away: --set {at}="),

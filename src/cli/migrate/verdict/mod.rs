@@ -48,7 +48,7 @@ pub(super) fn advertised_address(found: &Advertised) -> Promise {
     let detail = found.to_string();
     match found {
         Advertised::Proven { .. } => kept(promise, detail),
-        Advertised::NotReachable { .. } | Advertised::OwnHost { .. } => {
+        Advertised::NotReachable { .. } | Advertised::OwnHost { .. } | Advertised::DecidedThere => {
             not_performed(promise, &detail)
         }
         Advertised::NoListener => broken(promise, detail),
