@@ -428,6 +428,7 @@ async fn a_file_that_changed_since_it_was_read_stops_the_writing_before_the_firs
         cluster: &cluster,
         topic: &met.topic,
         isolation: Isolation::ReadUncommitted,
+        any_place: false,
         records: &[record],
         stored: &StoredOffsets::default(),
         backup: &backup,

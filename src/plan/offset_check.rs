@@ -31,7 +31,7 @@ impl fmt::Display for Difference<'_> {
             Fault::OtherValue => write!(f, "{key} has another value"),
             Fault::Misplaced(partition) => write!(
                 f,
-                "{key} is in partition {partition}, where no worker looks for it"
+                "{key} is in partition {partition}, where no worker writes it"
             ),
             Fault::Doubled(partition) => write!(
                 f,
@@ -50,6 +50,8 @@ pub struct OffsetCheck<'a> {
     expected: &'a [SeedRecord],
     seen: Vec<Seen>,
     homes: BTreeMap<i32, Home>,
+    /// A record may also lie where no worker writes it: that was accepted.
+    any_place: bool,
     /// Indices by key, once one had to be looked up.
     indices: Option<HashMap<&'a [u8], usize, RandomState>>,
 }
@@ -61,8 +63,8 @@ struct Seen {
     home: Option<i32>,
     /// Whether the last record in the partition where a worker looks has the value; `None`: there is no record.
     at_home: Option<bool>,
-    /// Another partition that has a record.
-    away: Option<i32>,
+    /// Another partition that has a record, and whether all that is there has the value.
+    away: Option<(i32, bool)>,
 }
 
 /// The records of one partition.
@@ -105,8 +107,15 @@ impl<'a> OffsetCheck<'a> {
             expected,
             seen,
             homes,
+            any_place: false,
             indices: None,
         }
+    }
+
+    /// Takes a record where no worker writes it for a good one, if it has the value: workers read all partitions.
+    pub fn in_any_place(mut self, any_place: bool) -> Self {
+        self.any_place = any_place;
+        self
     }
 
     /// Takes the next record of a partition; partitions may come in any interleaving.
@@ -122,7 +131,10 @@ impl<'a> OffsetCheck<'a> {
         if seen.home == Some(partition) {
             seen.at_home = Some(expected.value.as_deref() == value);
         } else {
-            seen.away = Some(partition);
+            let is_same = expected.value.as_deref() == value;
+            // The last record of a partition counts, and of several partitions every one.
+            let others = seen.away.is_none_or(|(at, same)| at == partition || same);
+            seen.away = Some((partition, is_same && others));
         }
     }
 
@@ -162,8 +174,12 @@ impl<'a> OffsetCheck<'a> {
                 let fault = match (seen.at_home, seen.away) {
                     (Some(true), None) => None,
                     (Some(false), _) => Some(Fault::OtherValue),
-                    (Some(true), Some(partition)) => Some(Fault::Doubled(partition)),
-                    (None, Some(partition)) => Some(Fault::Misplaced(partition)),
+                    (Some(true), Some(_)) if self.any_place => None,
+                    (None, Some((_, is_same))) if self.any_place => {
+                        (!is_same).then_some(Fault::OtherValue)
+                    }
+                    (Some(true), Some((partition, _))) => Some(Fault::Doubled(partition)),
+                    (None, Some((partition, _))) => Some(Fault::Misplaced(partition)),
                     (None, None) => record.value.is_some().then_some(Fault::Missing),
                 };
                 Some(Difference(record, fault?).to_string())
@@ -257,7 +273,7 @@ mod tests {
             [
                 "a is not there",
                 "ab has another value",
-                "abc is in partition 8, where no worker looks for it",
+                "abc is in partition 8, where no worker writes it",
                 "abcd is also in partition 3, and a worker finds either by chance",
             ]
         );
@@ -303,6 +319,29 @@ mod tests {
             };
             prop_assert_eq!(of(check.finish(20)), of(differences(&expected, &fold.finish(), 20)));
         }
+    }
+
+    #[test]
+    fn where_places_are_accepted_only_the_value_counts() {
+        let expected = expected(&[("a", Some("1")), ("ab", Some("2")), ("abc", Some("3"))]);
+        let wrong = |topic: &[(i32, &str, &str)]| {
+            let mut check = OffsetCheck::of_topic(&expected, PARTITIONS).in_any_place(true);
+            for (partition, key, value) in topic {
+                check.record(*partition, key.as_bytes(), Some(value.as_bytes()));
+            }
+            check.finish(20)
+        };
+        let elsewhere = [
+            (1, "a", "0"),
+            (1, "a", "1"),
+            (9, "ab", "2"),
+            (7, "abc", "3"),
+        ];
+        assert_eq!(wrong(&elsewhere), [""; 0]);
+        let doubled = [elsewhere[1], elsewhere[2], elsewhere[3], (2, "ab", "9")];
+        assert_eq!(wrong(&doubled), [""; 0]);
+        let other = [(1, "a", "9"), (2, "a", "1"), (9, "ab", "2")];
+        assert_eq!(wrong(&other), ["a has another value", "abc is not there"]);
     }
 
     #[test]

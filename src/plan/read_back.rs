@@ -27,8 +27,7 @@ pub fn read_back(applied: &Plan, after: &Observed) -> ReadBack {
     let topic = &applied.topic(StorageRole::Offset).wanted.name;
     let partitions = after.topics.get(topic).map(|topic| topic.partitions);
     let partitions = partitions.and_then(|p| i32::try_from(p).ok()).unwrap_or(0);
-    // Who accepts that a key lies elsewhere is not told again that it does.
-    let places_count = !applied.findings.iter().any(|f| f.id == "P11" && f.accepted);
+    let places_count = !applied.accepts_any_place();
     let mut found = ReadBack::default();
     for position in applied.positions.iter() {
         let stored = after.stored_connectors.get(&position.connector);
@@ -110,7 +109,9 @@ mod tests {
     use super::*;
     use crate::model::connector_config::TargetState;
     use crate::plan::tests::builder::{SINK, SOURCE, WORKER, choices, cluster, deployment, make};
-    use crate::plan::{ConnectGroup, ObservedTopic, SinkGroup, StoredConnector, StoredOffset};
+    use crate::plan::{
+        Choices, ConnectGroup, ObservedTopic, SinkGroup, StoredConnector, StoredOffset,
+    };
 
     const KEYS: [&str; 2] = [
         r#"["src",{"filename":"in.txt"}]"#,
@@ -199,6 +200,22 @@ mod tests {
         let held = after.stored_offsets.values_mut().next().expect("seeded");
         held.partition = (held.partition + 1) % 25;
         assert_eq!(read_back(&plan, &after).wrong, 1);
+    }
+
+    #[test]
+    fn whoever_accepts_that_a_key_lies_elsewhere_is_not_told_again_that_it_does() {
+        let mut after = seeded(&applied());
+        let held = after.stored_offsets.values_mut().next().expect("seeded");
+        held.partition = (held.partition + 1) % 25;
+        after.stored_connectors.clear();
+        let accepting = |id: &str| Choices {
+            accept: [id.to_owned()].into(),
+            ..choices()
+        };
+        let plan = make(&source(), &accepting("P13"), Some(&after)).expect("a plan");
+        assert_eq!(plan.blocked().count(), 0);
+        let found = read_back(&plan, &after);
+        assert_eq!((found.same, found.wrong), (2, 0));
     }
 
     #[test]

@@ -55,6 +55,12 @@ impl Plan {
             .filter(|f| f.class == Class::Block && !f.accepted)
     }
 
+    /// Returns whether keys of the offset topic may stay where no worker writes them: a user has accepted P11 or P13.
+    pub fn accepts_any_place(&self) -> bool {
+        let mut findings = self.findings.iter();
+        findings.any(|finding| finding.accepted && matches!(finding.id.as_str(), "P11" | "P13"))
+    }
+
     /// Returns the consumer groups that an observation must look at: of every sink, before and after a rename.
     pub fn sink_groups(&self) -> BTreeSet<&str> {
         self.connectors

@@ -107,7 +107,8 @@ fn refuse_blocked(session: &Session<'_>, seen: &Look) -> Result<(), CliError> {
     }
     let more = hints.len().saturating_sub(HINTS);
     hints.truncate(HINTS);
-    hints.extend(strangers(&session.args.accept, &blocked));
+    let accepted: Vec<&str> = session.args.accepted().collect();
+    hints.extend(strangers(&accepted, &blocked));
     if more > 0 {
         hints.push(format!(
             "and {more} more; --accept ID takes all findings of that id"
@@ -140,7 +141,7 @@ fn refuse_what_cannot_run(seen: &Look) -> Result<(), CliError> {
 }
 
 /// Says of each `--accept ID:NAME` that nothing of this id has this name.
-fn strangers(accept: &[String], blocked: &[&Finding]) -> Vec<String> {
+fn strangers(accept: &[&str], blocked: &[&Finding]) -> Vec<String> {
     let mut hints = Vec::new();
     for (id, name) in accept
         .iter()

@@ -198,6 +198,7 @@ async fn carry_out(
         cluster: &store.cluster,
         topic: &target.topic.name,
         isolation: target.topic.isolation,
+        any_place: false,
         records,
         stored: &target.topic.stored,
         backup: &args.backup,

@@ -181,7 +181,8 @@ impl Checks {
     async fn offsets(&self) -> Result<Finding, KafkaError> {
         let (topic, expected) = (&self.job.topics.offset, &self.job.positions);
         let described = self.cluster.topic(topic).await?;
-        let mut check = OffsetCheck::of_topic(expected, described.partition_count());
+        let mut check = OffsetCheck::of_topic(expected, described.partition_count())
+            .in_any_place(self.job.any_place);
         let isolation = self.isolations.of_storage(StorageRole::Offset);
         let read = read_offsets(&self.cluster, topic, isolation, |partition, record| {
             if let Some(key) = &record.key {

@@ -72,6 +72,8 @@ pub struct Job {
     pub connectors: Vec<Connector>,
     /// Every offset that a worker must find.
     pub positions: Arc<Vec<plan::SeedRecord>>,
+    /// They may also lie where no worker writes them: that was accepted.
+    pub any_place: bool,
     /// Configurations that are replaced, as they were when that was decided.
     pub replaced: BTreeMap<String, IndexMap<String, Option<String>>>,
     /// Committed offsets of the sinks' groups, as they must be.
