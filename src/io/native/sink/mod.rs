@@ -19,11 +19,12 @@ use super::task::{Context, TaskError, Wanted, apart, patiently};
 use super::tolerance::Tolerance;
 use crate::connectors::FileStreamSink;
 use crate::io::kafka::consumer::{
-    Assigned, Consumer, ConsumerEvent, ConsumerSettings, Fetched, Positions, Subscription,
+    Assigned, Consumer, ConsumerEvent, ConsumerSettings, Fetched, Subscription,
 };
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::groups::TopicPartition;
 use crate::model::properties::Properties;
+use crate::protocol::errors;
 use dead_letters::DeadLetters;
 use put::{Put, Putter};
 
@@ -49,7 +50,7 @@ struct SinkTask {
     putter: Option<Putter>,
     putting: Option<Putting>,
     /// After what was put, by partition that is assigned.
-    positions: Positions,
+    positions: Offsets,
     committed: Offsets,
     committing: Option<JoinHandle<Result<Offsets, KafkaError>>>,
     next_commit: Instant,
@@ -110,7 +111,7 @@ impl SinkTask {
                 task: spec.task,
             }),
             putting: None,
-            positions: Positions::default(),
+            positions: Offsets::new(),
             committed: Offsets::new(),
             committing: None,
             next_commit: Instant::now() + settings.flush_interval,
@@ -181,7 +182,7 @@ impl SinkTask {
         }
         self.fetch_at = None;
         if let Some(consumer) = &mut self.consumer
-            && !(self.positions.known.is_empty() && self.positions.unknown.is_empty())
+            && !self.positions.is_empty()
         {
             consumer.fetch(&self.positions);
             self.is_fetching = true;
@@ -202,38 +203,25 @@ impl SinkTask {
     async fn happened(&mut self, event: ConsumerEvent, context: &Context) -> Result<(), TaskError> {
         match event {
             ConsumerEvent::Records(fetched) => self.begin_put(fetched),
-            ConsumerEvent::Placed(at, position) => self.placed(at, position),
             ConsumerEvent::Assigned(assigned) => self.assigned(assigned, context).await?,
             ConsumerEvent::Revoke(done) => {
                 self.stop_fetching();
                 self.finish_putting().await?;
                 self.commit_now().await?;
-                self.give_up();
+                self.positions.clear();
+                self.committed.clear();
                 // The membership goes with the consumer.
                 let _ = done.send(());
             }
             ConsumerEvent::Lost => {
                 self.stop_fetching();
                 self.finish_putting().await?;
-                self.give_up();
+                self.positions.clear();
+                self.committed.clear();
             }
-            ConsumerEvent::NoPosition(reason) => return Err(reason.into()),
-            ConsumerEvent::Failed(error) => self.failed(error)?,
+            ConsumerEvent::Failed(error) => self.failed(error).await?,
         }
         Ok(())
-    }
-
-    /// Forgets what is not this task's any more.
-    fn give_up(&mut self) {
-        self.positions = Positions::default();
-        self.committed.clear();
-    }
-
-    /// Goes on elsewhere in a partition; as on a JVM, that is not committed before there is a record from there.
-    fn placed(&mut self, at: TopicPartition, position: i64) {
-        self.positions.unknown.remove(&at);
-        self.committed.insert(at.clone(), position);
-        self.positions.known.insert(at, position);
     }
 
     async fn assigned(&mut self, assigned: Assigned, context: &Context) -> Result<(), TaskError> {
@@ -245,20 +233,65 @@ impl SinkTask {
             return Ok(());
         };
         self.stop_fetching();
-        self.committed.clone_from(&positions.known);
+        self.committed.clone_from(&positions);
         self.positions = positions;
         Ok(())
     }
 
     /// Reads on after a failure that passes.
-    fn failed(&mut self, error: KafkaError) -> Result<(), TaskError> {
+    async fn failed(&mut self, error: KafkaError) -> Result<(), TaskError> {
         self.is_fetching = false;
+        let is_out_of_range = error
+            .broker()
+            .is_some_and(|answer| answer.is(errors::OFFSET_OUT_OF_RANGE));
+        let error = if is_out_of_range {
+            match self.reset(error).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            }
+        } else {
+            error
+        };
         if !error.is_outage() {
             return Err(error.into());
         }
         tracing::warn!(%error, "reading is tried again");
         self.fetch_at = Some(Instant::now() + PAUSE);
         Ok(())
+    }
+
+    /// Goes where `auto.offset.reset` says with partitions that end before their position.
+    async fn reset(&mut self, error: KafkaError) -> Result<(), KafkaError> {
+        let Some(consumer) = &self.consumer else {
+            return Ok(());
+        };
+        let mut moved = false;
+        let partitions: Vec<TopicPartition> = self.positions.keys().cloned().collect();
+        let mut topics: Vec<&str> = partitions.iter().map(|(topic, _)| &**topic).collect();
+        topics.dedup();
+        for topic in topics {
+            let latest = crate::io::kafka::offsets::OffsetSpec::Latest;
+            let ends = consumer.cluster().offsets(topic, latest).await?;
+            for (partition, end) in ends {
+                let at = (topic.to_owned(), partition);
+                if self
+                    .positions
+                    .get(&at)
+                    .is_some_and(|position| *position > end)
+                {
+                    let begin = consumer.reset(std::slice::from_ref(&at)).await?;
+                    tracing::warn!(
+                        topic,
+                        partition,
+                        end,
+                        "the log ends before the position; reading begins anew"
+                    );
+                    moved = true;
+                    self.positions.extend(begin);
+                }
+            }
+        }
+        if moved { Ok(()) } else { Err(error) }
     }
 
     fn begin_put(&mut self, fetched: Fetched) {
@@ -288,7 +321,6 @@ impl SinkTask {
         if let Some(next_offset) = put.next_offset
             && let Some(position) = self
                 .positions
-                .known
                 .get_mut(&(put.topic.to_string(), put.partition))
         {
             *position = next_offset;
@@ -341,7 +373,6 @@ impl SinkTask {
             |(at, offset): &(&TopicPartition, &i64)| self.committed.get(*at) != Some(*offset);
         let changed: Offsets = self
             .positions
-            .known
             .iter()
             .filter(is_new)
             .map(|(at, offset)| (at.clone(), *offset))
@@ -375,7 +406,7 @@ impl SinkTask {
         match outcome {
             Ok(offsets) => {
                 for (at, offset) in offsets {
-                    if self.positions.known.contains_key(&at) {
+                    if self.positions.contains_key(&at) {
                         self.committed.insert(at, offset);
                     }
                 }
