@@ -41,6 +41,7 @@ mod live_migrate_target;
 mod live_native_failures;
 mod live_native_offsets;
 mod live_native_sink;
+mod live_native_sink_jvm;
 mod live_native_source;
 mod live_offset_topic;
 mod live_offsets;

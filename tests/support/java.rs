@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use super::{jvm::QUICK, maven};
@@ -170,6 +172,7 @@ pub struct JavaRecord {
     pub timestamp: i64,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
 /// Reads a whole topic with Kafka's own consumer (`read_committed`), by partition and offset.
@@ -183,17 +186,40 @@ pub fn read_topic(bootstrap: &str, topic: &str) -> Vec<JavaRecord> {
 /// Appends one record to a partition with Kafka's own producer (`acks=all`).
 #[track_caller]
 pub fn produce(bootstrap: &str, topic: &str, partition: i32, key: &[u8], value: Option<&[u8]>) {
-    use base64::Engine as _;
+    let record = NewRecord {
+        key: Some(key),
+        value,
+        headers: &[],
+    };
+    produce_all(bootstrap, topic, partition, &[record]);
+}
+
+/// A record to be written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NewRecord<'a> {
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub headers: &'a [(&'a str, Option<&'a [u8]>)],
+}
+
+/// Appends records to a partition with Kafka's own producer (`acks=all`).
+#[track_caller]
+pub fn produce_all(bootstrap: &str, topic: &str, partition: i32, records: &[NewRecord<'_>]) {
     const SOURCE: &str = include_str!("java/Produce.java");
-    let text = |bytes| base64::engine::general_purpose::STANDARD.encode(bytes);
-    let value = value.map_or_else(|| "-".to_owned(), text);
-    let partition = partition.to_string();
-    run(
-        SOURCE,
-        &[bootstrap, topic, &partition, &text(key), &value],
-        b"",
-    )
-    .success();
+    let text = |bytes: Option<&[u8]>| match bytes {
+        Some(bytes) => STANDARD.encode(bytes),
+        None => "-".to_owned(),
+    };
+    let line = |record: &NewRecord<'_>| {
+        let headers = record.headers.iter();
+        let headers: Vec<_> = headers
+            .map(|(name, value)| format!("{}:{}", text(Some(name.as_bytes())), text(*value)))
+            .collect();
+        let (key, value) = (text(record.key), text(record.value));
+        format!("{partition}\t{key}\t{value}\t{}\n", headers.join(","))
+    };
+    let lines: String = records.iter().map(line).collect();
+    run(SOURCE, &[bootstrap, topic], lines.as_bytes()).success();
 }
 
 /// Consumes with `group.protocol=consumer` until a file exists: bootstrap servers, topic, group, file.
@@ -204,16 +230,17 @@ pub fn consume_by_the_new_protocol(arguments: [&str; 4]) {
 }
 
 fn record(line: &str) -> JavaRecord {
-    use base64::Engine as _;
     let bytes = |field: &str| {
-        (field != "-").then(|| {
-            base64::engine::general_purpose::STANDARD
-                .decode(field)
-                .expect("the program writes base64")
-        })
+        let decode = |field| STANDARD.decode(field).expect("the program writes base64");
+        (field != "-").then(|| decode(field))
+    };
+    let header = |header: &str| {
+        let (name, value) = header.split_once(':')?;
+        let name = String::from_utf8(bytes(name)?).expect("Java writes UTF-8");
+        Some((name, bytes(value)))
     };
     let fields: Vec<_> = line.split('\t').collect();
-    let [partition, offset, timestamp, key, value] = fields[..] else {
+    let [partition, offset, timestamp, key, value, headers] = fields[..] else {
         panic!("not a record: {line}");
     };
     JavaRecord {
@@ -222,5 +249,6 @@ fn record(line: &str) -> JavaRecord {
         timestamp: timestamp.parse().expect("a number"),
         key: bytes(key),
         value: bytes(value),
+        headers: headers.split(',').filter_map(header).collect(),
     }
 }

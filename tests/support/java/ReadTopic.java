@@ -1,9 +1,11 @@
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
@@ -12,7 +14,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 /**
  * Reads a topic from the beginning to the ends seen at the start, in the order of partitions and offsets.
  * Arguments: bootstrap, topic, read_committed|read_uncommitted. A line per record:
- * partition, offset, timestamp, key, value, tab separated; key and value in base64, "-" for null.
+ * partition, offset, timestamp, key, value, headers, tab separated; key and value in base64, "-" for null. Headers as
+ * name:value, comma separated, name and value likewise.
  */
 class ReadTopic {
     public static void main(String[] args) throws Exception {
@@ -45,7 +48,11 @@ class ReadTopic {
 
     private static void line(StringBuilder out, ConsumerRecord<byte[], byte[]> record) {
         out.append(record.partition()).append('\t').append(record.offset()).append('\t').append(record.timestamp())
-            .append('\t').append(text(record.key())).append('\t').append(text(record.value())).append('\n');
+            .append('\t').append(text(record.key())).append('\t').append(text(record.value())).append('\t');
+        String headers = Arrays.stream(record.headers().toArray())
+            .map(header -> text(header.key().getBytes(StandardCharsets.UTF_8)) + ':' + text(header.value()))
+            .collect(Collectors.joining(","));
+        out.append(headers).append('\n');
     }
 
     private static String text(byte[] bytes) {
