@@ -385,7 +385,7 @@ async fn first_to_answer(
         if let Some((at, address)) = waiting.next() {
             let settings = settings.clone();
             running.spawn(async move {
-                let opened = Connection::open(&address, &settings, deadline).await;
+                let opened = Connection::open_given(&address, &settings, deadline).await;
                 (at, opened)
             });
         }

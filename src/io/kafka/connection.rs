@@ -45,7 +45,18 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Self, KafkaError> {
         let tcp = connect_tcp(address, deadline).await?;
-        let mut wire = tokio::select! {
+        let wire = first_words(tcp, address, settings, deadline).await?;
+        Self::log_in(wire, settings).await
+    }
+
+    /// Opens a connection to an address that a user has given: whether Kafka is there is not known yet.
+    pub(super) async fn open_given(
+        address: &str,
+        settings: &ClientSettings,
+        deadline: Instant,
+    ) -> Result<Self, KafkaError> {
+        let tcp = connect_tcp(address, deadline).await?;
+        let wire = tokio::select! {
             wire = first_words(tcp, address, settings, deadline) => wire?,
             true = speaks_http(address, deadline) => {
                 return Err(KafkaError::NotKafka {
@@ -54,6 +65,10 @@ impl Connection {
                 });
             }
         };
+        Self::log_in(wire, settings).await
+    }
+
+    async fn log_in(mut wire: Wire, settings: &ClientSettings) -> Result<Self, KafkaError> {
         if let Some(login) = &settings.security.sasl {
             sasl::authenticate(login, &mut wire).await?;
         }

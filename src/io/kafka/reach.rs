@@ -67,7 +67,7 @@ impl Cluster {
     }
 
     async fn try_address(&self, address: &str, deadline: Instant) -> Result<(), KafkaError> {
-        let opened = Connection::open(address, self.settings(), deadline).await;
+        let opened = Connection::open_given(address, self.settings(), deadline).await;
         opened.map(drop)
     }
 }
