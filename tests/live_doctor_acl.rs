@@ -99,7 +99,7 @@ fn mend(world: &World, ran: &Ran, lacking: &str) {
 }
 
 /// What an administrator does for, or to, frank: `add` or `remove`, then `OPERATION:RESOURCE:PATTERN:NAME` each.
-fn acls(verb: &str, acls: &[String]) {
+pub(crate) fn acls(verb: &str, acls: &[String]) {
     const ADMIN: &str = r#"
 import java.util.*;
 import org.apache.kafka.clients.admin.Admin;

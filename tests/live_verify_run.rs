@@ -2,10 +2,17 @@
 
 use std::fs;
 
+use connectctl::model::connector_config::TargetState;
+use connectctl::model::storage_records::ConfigState;
+
 use crate::live_control::promise;
+use crate::live_doctor_acl::acls;
+use crate::live_security::fixture;
 use crate::support::moving::Moving;
 use crate::support::native_worker::NativeWorker;
-use crate::support::{kafka, require_kafka, rest};
+use crate::support::proxy::Proxy;
+use crate::support::run::Run;
+use crate::support::{java, kafka, require_kafka, rest};
 
 const RUN: [&str; 4] = ["--source-stopped", "--yes", "--verify", "run"];
 const RAN: &str = "connectors ran in this process";
@@ -120,4 +127,73 @@ fn what_only_a_jvm_can_run_is_refused_before_anything_is_written() {
         refused.stderr
     );
     assert!(!moving.out().exists());
+}
+
+/// Settings of a worker whose clients log in as frank, without TLS: a proxy reads along.
+fn as_frank() -> Vec<(String, String)> {
+    let jaas = "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"frank\" password=\"frank\";";
+    let login = [
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanism", "SCRAM-SHA-512"),
+        ("sasl.jaas.config", jaas),
+    ];
+    let of_client = |client: &str| login.map(|(k, v)| (format!("{client}{k}"), v.to_owned()));
+    ["", "producer.", "consumer.", "admin."]
+        .iter()
+        .flat_map(|client| of_client(client))
+        .collect()
+}
+
+#[test]
+fn a_worker_that_loses_its_group_while_it_verifies_leaves_no_connector_started() {
+    require_kafka!();
+    let proxy = Proxy::start(&fixture().kafka.listener("LOGIN"));
+    let settings = as_frank();
+    let settings: Vec<_> = settings.iter().map(|(k, v)| (&**k, &**v)).collect();
+    let name = "frank-verify";
+    let mut moving = Moving::written_with(name, &proxy.bootstrap(), 1, &settings);
+    moving.append(10);
+    let group = format!("READ:GROUP:LITERAL:{name}");
+    acls(
+        "add",
+        &[
+            "ALL:CLUSTER:LITERAL:kafka-cluster".to_owned(),
+            format!("ALL:TOPIC:PREFIXED:{name}"),
+            "ALL:TOPIC:PREFIXED:_frank_verify".to_owned(),
+            format!("ALL:GROUP:PREFIXED:connect-{name}"),
+            format!("DESCRIBE:GROUP:LITERAL:{name}"),
+            group.clone(),
+        ],
+    );
+    proxy.hold_written("STARTED");
+    let words = [
+        &RUN[..],
+        &["--no-offsets", "--set", "heartbeat.interval.ms=500"],
+    ]
+    .concat();
+    let mut run = Run::start(&moving.world, &moving.arguments(&words));
+    run.until_held(&proxy);
+    acls("remove", &[group]);
+    proxy.release();
+    let ran = run.end().code(1);
+    for said in [
+        "the worker that ran the connectors has ended by itself",
+        "GROUP_AUTHORIZATION_FAILED (30)",
+        "lacks Read on group frank-verify",
+        "every connector is STOPPED now",
+        "run the same command again",
+    ] {
+        assert!(ran.stderr.contains(said), "no {said:?} in\n{}", ran.stderr);
+    }
+    assert_eq!(moving.report()["outcome"], "failed");
+    let topic = "_frank_verify.config";
+    let mut state = ConfigState::new();
+    for (offset, record) in (0..).zip(java::read_topic(&fixture().kafka.bootstrap(), topic)) {
+        // A session key is no news.
+        let _ignored = state.apply(offset, record.key.as_deref(), record.value.as_deref());
+    }
+    assert_eq!(state.connectors.len(), 2);
+    for (connector, stored) in &state.connectors {
+        assert_eq!(stored.target, TargetState::Stopped, "{connector}");
+    }
 }

@@ -45,7 +45,8 @@ impl Moving {
         Self::written_with(name, bootstrap, sources, &[])
     }
 
-    fn written_with(
+    /// As [`Moving::written`], with further worker settings.
+    pub fn written_with(
         name: &str,
         bootstrap: &str,
         sources: usize,

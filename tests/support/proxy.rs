@@ -3,7 +3,7 @@
 //! Every address that a broker gives its clients is replaced by the proxy's own, so all of a client's connections
 //! lead through it. Nothing in the product knows of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -66,6 +66,8 @@ enum Message {
     Kafka(ApiKey),
     /// A request that changes nothing although its kind may: no trap counts it.
     Question,
+    /// A Produce request in which this text stands.
+    Written(&'static str),
     /// Start of a request, such as `PUT /connectors/a/resume`.
     Http(String),
 }
@@ -124,6 +126,11 @@ impl Proxy {
         self.set(Message::Kafka(api), nth, hold, false);
     }
 
+    /// Holds everything from the answer on to the first write in which this stands, uncompressed.
+    pub fn hold_written(&self, text: &'static str) {
+        self.set(Message::Written(text), 1, Hold::Response, false);
+    }
+
     /// Holds everything from the first request on that starts so, or from its answer on.
     pub fn hold_at_line(&self, line: &str, hold: Hold) {
         self.set(Message::Http(line.to_owned()), 1, hold, false);
@@ -176,6 +183,8 @@ type Asked = Arc<Mutex<Questions>>;
 struct Questions {
     /// By correlation id.
     frames: HashMap<i32, (ApiKey, i16)>,
+    /// Correlation ids of the writes in which the text of the trap stands.
+    marked: HashSet<i32>,
     /// Start of the last HTTP request.
     line: String,
 }
@@ -250,7 +259,8 @@ impl Shared {
             let message = if hold == Hold::Request && only_asks(&frame, api, version) {
                 Message::Question
             } else {
-                Message::Kafka(api)
+                self.written(&frame, hold, asked)
+                    .unwrap_or(Message::Kafka(api))
             };
             if !may_pass(&message) {
                 return;
@@ -267,6 +277,28 @@ impl Shared {
                 return;
             }
         }
+    }
+
+    /// Returns what a write, or its answer, is to a trap that asks for a text.
+    fn written(&self, frame: &[u8], hold: Hold, asked: &Asked) -> Option<Message> {
+        let Message::Written(text) = self.state().trap.as_ref()?.message else {
+            return None;
+        };
+        let at = if hold == Hold::Request { 4 } else { 0 };
+        let id = i32::from_be_bytes(frame.get(at..at + 4)?.try_into().ok()?);
+        let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if hold == Hold::Response {
+            return asked.marked.remove(&id).then_some(Message::Written(text));
+        }
+        let is_produce = frame.starts_with(&(ApiKey::Produce as i16).to_be_bytes());
+        if is_produce
+            && frame
+                .windows(text.len())
+                .any(|part| part == text.as_bytes())
+        {
+            asked.marked.insert(id);
+        }
+        None
     }
 
     /// Springs the trap, waits while all is held, and returns whether the connection goes on.

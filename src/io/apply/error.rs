@@ -4,6 +4,7 @@ use crate::io::connect_rest::RestError;
 use crate::io::embedded::EmbeddedError;
 use crate::io::files::FileError;
 use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::writer::WriteError;
 use crate::io::offset_store::OffsetStoreError;
 use crate::io::storage_topics::Refusal;
 use crate::io::worker::WorkerError;
@@ -23,8 +24,16 @@ pub enum ApplyError {
     Embedded(#[from] EmbeddedError),
     #[error("the worker that was to run the connectors: {0}")]
     Worker(#[from] WorkerError),
-    #[error("the worker that was to run the connectors has ended by itself")]
-    WorkerEnded,
+    #[error(
+        "the worker that ran the connectors has ended by itself{}; {}",
+        because(why.as_deref()),
+        left_by_a_worker(not_stopped.as_ref())
+    )]
+    WorkerEnded {
+        why: Option<Box<WorkerError>>,
+        /// Why the connectors could not be given target state STOPPED afterwards; `None`: they have it.
+        not_stopped: Option<WriteError>,
+    },
     #[error(transparent)]
     WorkerFile(#[from] WorkerConfigError),
     #[error("topic {topic} cannot be created: {refusal}")]
@@ -104,7 +113,18 @@ impl ApplyError {
             Self::Offsets(error) => return error.hint(),
             Self::Embedded(error) => return error.hint(),
             Self::Worker(error) => return error.hint(),
-            Self::WorkerEnded | Self::WorkerFile(_) => return None,
+            Self::WorkerFile(_) => return None,
+            Self::WorkerEnded {
+                not_stopped: Some(_),
+                ..
+            } => "they go on from the positions that were committed last; to hold one back, PUT /connectors/NAME/stop on the next worker as soon as it answers".into(),
+            Self::WorkerEnded { why, .. } => {
+                const AGAIN: &str = "their positions stand where they were last committed; run the same command again";
+                match why.as_deref().and_then(WorkerError::hint) {
+                    Some(hint) => format!("{AGAIN} when this is mended: {hint}"),
+                    None => AGAIN.to_owned(),
+                }
+            }
             Self::TopicRefused { refusal, .. } => refusal.hint(),
             Self::TopicWrong { topic, .. } => {
                 format!("look at it with: connectctl topics describe --worker-config distributed/distributed.properties ({topic})")
@@ -136,6 +156,19 @@ impl ApplyError {
                 "see the workers' log, then run the same command again".into()
             }
         })
+    }
+}
+
+fn because(why: Option<&WorkerError>) -> String {
+    why.map(|why| format!(" ({why})")).unwrap_or_default()
+}
+
+fn left_by_a_worker(not_stopped: Option<&WriteError>) -> String {
+    match not_stopped {
+        None => "every connector is STOPPED now".to_owned(),
+        Some(why) => {
+            format!("the connectors could not be STOPPED, and start with the next worker: {why}")
+        }
     }
 }
 

@@ -92,7 +92,7 @@ async fn steps(approved: &Approved<Plan>, means: &Means<'_>) -> Result<Applied, 
     let control = control::run(plan, target, means).await?;
     let goes_on = control.registered && !control.is_broken() && !control.interrupted;
     let run = if goes_on && plan.runs {
-        Some(Box::pin(run::run(plan, means)).await?)
+        Some(Box::pin(run::run(plan, target, means)).await?)
     } else {
         None
     };

@@ -9,14 +9,17 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::io::connect_rest::{ConnectRest, RestSettings};
-use crate::io::worker::{Job, Worker};
+use crate::io::kafka::seeder::SeedRecord;
+use crate::io::kafka::writer::Writer;
+use crate::io::worker::{Job, Worker, WorkerError};
 use crate::model::connector_config::TargetState;
 use crate::model::properties::Properties;
+use crate::model::storage_records::{target_state_record, zero_task_commit_record};
 use crate::model::worker_config::StorageTopics;
 use crate::plan::{ConnectorPlan, Plan, Registration, Step};
 
 use super::register::{failure, stop, wait, wanted_state};
-use super::{ApplyError, Means};
+use super::{ApplyError, Means, Target};
 
 /// How long connectors are watched once all of them run.
 const WATCHED: Duration = Duration::from_secs(3);
@@ -41,11 +44,16 @@ impl RunReport {
 }
 
 /// Runs the connectors, ends in good order, and returns what came of them; a connector that fails is a result, not an error.
-pub(super) async fn run(plan: &Plan, means: &Means<'_>) -> Result<RunReport, ApplyError> {
+pub(super) async fn run(
+    plan: &Plan,
+    target: Target<'_>,
+    means: &Means<'_>,
+) -> Result<RunReport, ApplyError> {
     means.journal.begin(Step::Run(plan.group_id.clone()), None);
     let _told_of_ctrl_c = means.interrupt.hold();
     let started = Instant::now();
     let topics = StorageTopics::from_properties(&plan.worker)?;
+    let topic = topics.config.name.clone();
     let job = Job {
         worker: on_loopback(&plan.worker),
         topics,
@@ -63,12 +71,14 @@ pub(super) async fn run(plan: &Plan, means: &Means<'_>) -> Result<RunReport, App
         let _ = stopped.await;
     }));
     let (connectors, interrupted) = tokio::select! {
-        ended = &mut running => return Err(ended.err().map_or(ApplyError::WorkerEnded, Into::into)),
+        ended = &mut running => return Err(left_alone(plan, target, &topic, ended.err()).await),
         outcome = drive(plan, &rest, means) => outcome,
     };
     // The worker waits for it.
     let _ = stop.send(());
-    running.await?;
+    if let Err(error) = running.await {
+        return Err(left_alone(plan, target, &topic, Some(error)).await);
+    }
     let report = RunReport {
         connectors,
         interrupted,
@@ -80,6 +90,48 @@ pub(super) async fn run(plan: &Plan, means: &Means<'_>) -> Result<RunReport, App
         means.journal.end("they ran");
     }
     Ok(report)
+}
+
+/// Gives every connector target state STOPPED, as a leader does it, when the worker that ran them is no more: what they were
+/// left in would start them with the next worker, and nobody has seen how they end.
+async fn left_alone(
+    plan: &Plan,
+    target: Target<'_>,
+    topic: &str,
+    why: Option<WorkerError>,
+) -> ApplyError {
+    /// So many connectors' records stay below what a topic takes at once.
+    const AT_ONCE: usize = 500;
+    let writer = Writer::new(target.cluster, topic, 0);
+    let mut not_stopped = None;
+    let names: Vec<&str> = moving(plan).map(|c| c.name.as_str()).collect();
+    for names in names.chunks(AT_ONCE) {
+        let records: Vec<_> = names.iter().flat_map(|name| stopping(name)).collect();
+        if let Err(error) = writer.write(&records).await {
+            not_stopped.get_or_insert(error);
+        }
+    }
+    ApplyError::WorkerEnded {
+        why: why.map(Box::new),
+        not_stopped,
+    }
+}
+
+/// Without the commit, workers would go on starting the tasks that are stored.
+fn stopping(name: &str) -> [SeedRecord; 2] {
+    let records = [
+        zero_task_commit_record(name),
+        target_state_record(name, TargetState::Stopped),
+    ];
+    records.map(|(key, value)| SeedRecord {
+        key,
+        value: Some(value),
+    })
+}
+
+fn moving(plan: &Plan) -> impl Iterator<Item = &ConnectorPlan> {
+    let connectors = plan.connectors.iter();
+    connectors.filter(|c| !c.already_moved && c.registration != Registration::NotPlanned)
 }
 
 /// The worker file for this process: it listens on 127.0.0.1 and takes nothing from the file's listeners.
@@ -107,11 +159,7 @@ type Outcomes = Vec<(String, Result<(), String>)>;
 
 /// Has the connectors run and gives them their final states; all are STOPPED when one of them failed or the user wants out.
 async fn drive(plan: &Plan, rest: &ConnectRest, means: &Means<'_>) -> (Outcomes, bool) {
-    let moving: Vec<&ConnectorPlan> = plan
-        .connectors
-        .iter()
-        .filter(|c| !c.already_moved && c.registration != Registration::NotPlanned)
-        .collect();
+    let moving: Vec<&ConnectorPlan> = moving(plan).collect();
     let (mut outcomes, interrupted) = tokio::select! {
         outcomes = try_out(&moving, rest, means.timeout) => (outcomes, false),
         () = means.interrupt.raised() => (Outcomes::new(), true),
