@@ -20,6 +20,7 @@ use connectctl::io::kafka::seeder::{SeedRecord, seed};
 use connectctl::io::kafka::settings::ClientSettings;
 use connectctl::io::offset_store;
 use connectctl::plan;
+use connectctl::plan::offset_check::OffsetCheck;
 use connectctl::protocol::partitioner::partition_of;
 
 #[path = "../tests/support/mod.rs"]
@@ -151,7 +152,8 @@ async fn ours(
     table.row(READ, started.elapsed());
     assert_eq!(read.records(), u64::from(COUNT));
     let started = Instant::now();
-    let compared = offset_store::compare(cluster, topic, Isolation::ReadCommitted, expected).await;
+    let check = OffsetCheck::new(expected);
+    let compared = offset_store::compare(cluster, topic, Isolation::ReadCommitted, check).await;
     table.row(COMPARED, started.elapsed());
     compared.expect("the topic has what was seeded");
     delete(cluster, topic).await;

@@ -241,11 +241,18 @@ fn killed_between_any_two_writes_it_leaves_connectors_absent_or_stopped_and_the_
     }
 
     assert_eq!(killed_at(1, Hold::Request), 2, "before the final states");
-    _ = moving.migrate(&words).success();
+    // After them: they are in the topic, and nobody has read them back.
+    proxy.hold_at(ApiKey::Produce, 1, Hold::Response);
+    let mut run = Run::start(&moving.world, &arguments);
+    run.until_held(&proxy);
+    run.kill();
+    proxy.forget();
     let worker = start_past_the_proxy(&moving, &proxy);
     worker.wait_running("control-killed-source");
     worker.wait_running("control-killed-sink");
     moving.expect_lines();
+    let later = moving.migrate(&words).success();
+    assert!(later.stdout.contains("nothing to do"), "{}", later.stdout);
 }
 
 #[test]
@@ -321,6 +328,44 @@ fn a_worker_that_comes_before_the_join_or_in_the_middle_of_registration_is_left_
     _ = run.end().success();
     let worker = start_past_the_proxy(&moving, &proxy);
     worker.wait_running("control-others-source");
+    moving.expect_lines();
+}
+
+#[test]
+fn a_write_that_is_still_on_its_way_when_a_worker_comes_starts_nothing() {
+    require_kafka!();
+    let proxy = Proxy::start(&kafka::shared().bootstrap());
+    let moving = Moving::run("control-under-way", &proxy.bootstrap());
+    let words = [&CONTROL[..], &SHORT_SESSION].concat();
+    let arguments = moving.arguments(&words);
+    // The first write of all seeds the offset, the second is the target states.
+    proxy.hold_at(ApiKey::Produce, 3, Hold::Request);
+    let mut run = Run::start(&moving.world, &arguments);
+    run.until_held(&proxy);
+    let mut worker = start_past_the_proxy(&moving, &proxy);
+    proxy.release();
+    _ = run.end().code(4);
+    let said = |name| promise(&moving, name)["verdict"].clone();
+    assert_eq!(said("connectors stored as STOPPED"), "broken");
+    assert_eq!(said("final states stored"), "not-performed");
+    // The broker may have taken it after the run had given it up.
+    let stored = expect_stopped(&moving);
+    assert!(stored == 0 || stored == 2, "{stored}");
+    let shown = || names(&worker).as_array().map_or(0, Vec::len);
+    assert!(
+        wait::until(PATIENCE, || shown() == stored),
+        "{}",
+        names(&worker)
+    );
+    if stored == 2 {
+        expect_status(&worker, "control-under-way-source", "STOPPED");
+        expect_status(&worker, "control-under-way-sink", "STOPPED");
+    }
+    worker.stop();
+
+    _ = Run::start(&moving.world, &arguments).end().success();
+    let worker = start_past_the_proxy(&moving, &proxy);
+    worker.wait_running("control-under-way-source");
     moving.expect_lines();
 }
 

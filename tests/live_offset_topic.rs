@@ -1,5 +1,6 @@
 //! `connectctl offsets` on an offset topic as it can be met: what is read, what is refused, what is written.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -428,7 +429,7 @@ async fn a_file_that_changed_since_it_was_read_stops_the_writing_before_the_firs
         cluster: &cluster,
         topic: &met.topic,
         isolation: Isolation::ReadUncommitted,
-        any_place: false,
+        in_any_place: &BTreeSet::new(),
         records: &[record],
         stored: &StoredOffsets::default(),
         backup: &backup,

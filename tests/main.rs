@@ -14,6 +14,7 @@ mod docs;
 mod fuzz_corpus;
 mod golden_deployments;
 mod golden_offsets;
+mod live_accepted_place;
 mod live_canary;
 mod live_capture;
 mod live_config_topic;

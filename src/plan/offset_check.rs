@@ -1,7 +1,7 @@
 //! Whether an offset topic has the records that it must have: each with its value, in the partition where a worker looks
 //! for it, and nowhere else.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use foldhash::fast::RandomState;
@@ -50,8 +50,8 @@ pub struct OffsetCheck<'a> {
     expected: &'a [SeedRecord],
     seen: Vec<Seen>,
     homes: BTreeMap<i32, Home>,
-    /// A record may also lie where no worker writes it: that was accepted.
-    any_place: bool,
+    /// Connectors whose records may also lie where no worker writes them: that was accepted.
+    in_any_place: Option<&'a BTreeSet<String>>,
     /// Indices by key, once one had to be looked up.
     indices: Option<HashMap<&'a [u8], usize, RandomState>>,
 }
@@ -107,14 +107,15 @@ impl<'a> OffsetCheck<'a> {
             expected,
             seen,
             homes,
-            any_place: false,
+            in_any_place: None,
             indices: None,
         }
     }
 
-    /// Takes a record where no worker writes it for a good one, if it has the value: workers read all partitions.
-    pub fn in_any_place(mut self, any_place: bool) -> Self {
-        self.any_place = any_place;
+    /// Of these connectors, takes a record where no worker writes it for a good one, if it has the value: workers read all
+    /// partitions. Where a key has two values, a worker finds either; see [`OffsetCheck::undecided`].
+    pub fn in_any_place(mut self, connectors: &'a BTreeSet<String>) -> Self {
+        self.in_any_place = Some(connectors);
         self
     }
 
@@ -165,26 +166,41 @@ impl<'a> OffsetCheck<'a> {
     }
 
     /// Returns the first `limit` differences, as sentences.
-    pub fn finish(self, limit: usize) -> Vec<String> {
-        let faults = self
-            .expected
-            .iter()
-            .zip(&self.seen)
-            .filter_map(|(record, seen)| {
-                let fault = match (seen.at_home, seen.away) {
-                    (Some(true), None) => None,
-                    (Some(false), _) => Some(Fault::OtherValue),
-                    (Some(true), Some(_)) if self.any_place => None,
-                    (None, Some((_, is_same))) if self.any_place => {
-                        (!is_same).then_some(Fault::OtherValue)
-                    }
-                    (Some(true), Some((partition, _))) => Some(Fault::Doubled(partition)),
-                    (None, Some((partition, _))) => Some(Fault::Misplaced(partition)),
-                    (None, None) => record.value.is_some().then_some(Fault::Missing),
-                };
-                Some(Difference(record, fault?).to_string())
-            });
+    pub fn finish(&self, limit: usize) -> Vec<String> {
+        let faults = self.expected.iter().zip(&self.seen);
+        let faults = faults.filter_map(|(record, seen)| {
+            let fault = match (seen.at_home, seen.away) {
+                (Some(true), None) => None,
+                (Some(false), _) => Some(Fault::OtherValue),
+                (Some(true), Some(_)) if self.accepts(record) => None,
+                (None, Some((_, is_same))) if self.accepts(record) => {
+                    (!is_same).then_some(Fault::OtherValue)
+                }
+                (Some(true), Some((partition, _))) => Some(Fault::Doubled(partition)),
+                (None, Some((partition, _))) => Some(Fault::Misplaced(partition)),
+                (None, None) => record.value.is_some().then_some(Fault::Missing),
+            };
+            Some(Difference(record, fault?).to_string())
+        });
         faults.take(limit).collect()
+    }
+
+    /// Returns, as sentences, the first `limit` records that were accepted where they are although a worker may find another
+    /// value of the same key.
+    pub fn undecided(&self, limit: usize) -> Vec<String> {
+        let records = self.expected.iter().zip(&self.seen);
+        let undecided = records.filter_map(|(record, seen)| match (seen.at_home, seen.away) {
+            (Some(true), Some((partition, false))) if self.accepts(record) => {
+                Some(Difference(record, Fault::Doubled(partition)).to_string())
+            }
+            _ => None,
+        });
+        undecided.take(limit).collect()
+    }
+
+    fn accepts(&self, record: &SeedRecord) -> bool {
+        self.in_any_place
+            .is_some_and(|connectors| connectors.contains(&record.connector))
     }
 }
 
@@ -324,13 +340,17 @@ mod tests {
     #[test]
     fn where_places_are_accepted_only_the_value_counts() {
         let expected = expected(&[("a", Some("1")), ("ab", Some("2")), ("abc", Some("3"))]);
-        let wrong = |topic: &[(i32, &str, &str)]| {
-            let mut check = OffsetCheck::of_topic(&expected, PARTITIONS).in_any_place(true);
+        let accepted = |connector: &str| BTreeSet::from([connector.to_owned()]);
+        let (this, another) = (accepted("c"), accepted("d"));
+        let checked = |topic: &[(i32, &str, &str)], accepted| {
+            let check = OffsetCheck::of_topic(&expected, PARTITIONS);
+            let mut check = check.in_any_place(accepted);
             for (partition, key, value) in topic {
                 check.record(*partition, key.as_bytes(), Some(value.as_bytes()));
             }
-            check.finish(20)
+            (check.finish(20), check.undecided(20))
         };
+        let wrong = |topic: &[_]| checked(topic, &this).0;
         let elsewhere = [
             (1, "a", "0"),
             (1, "a", "1"),
@@ -340,6 +360,16 @@ mod tests {
         assert_eq!(wrong(&elsewhere), [""; 0]);
         let doubled = [elsewhere[1], elsewhere[2], elsewhere[3], (2, "ab", "9")];
         assert_eq!(wrong(&doubled), [""; 0]);
+        let either = "ab is also in partition 2, and a worker finds either by chance";
+        assert_eq!(checked(&doubled, &this).1, [either]);
+        let misplaced = "a is in partition 1, where no worker writes it";
+        let (of_another, undecided) = checked(&doubled, &another);
+        assert_eq!(
+            (of_another, undecided.len()),
+            (vec![misplaced.into(), either.into()], 0)
+        );
+        let same = [elsewhere[1], elsewhere[2], elsewhere[3], (2, "ab", "2")];
+        assert_eq!(checked(&same, &this), (Vec::new(), Vec::new()));
         let other = [(1, "a", "9"), (2, "a", "1"), (9, "ab", "2")];
         assert_eq!(wrong(&other), ["a has another value", "abc is not there"]);
     }

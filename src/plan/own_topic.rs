@@ -18,6 +18,29 @@ pub struct OwnOffsets {
     pub held: Option<BTreeMap<Bytes, Bytes>>,
 }
 
+/// Names the connectors whose own topics cannot be looked at from here: where they go on is not known.
+pub fn unseen<'a>(own: impl IntoIterator<Item = (&'a String, &'a OwnOffsets)>) -> Option<String> {
+    const NAMED: usize = 20;
+    let unseen: Vec<_> = own
+        .into_iter()
+        .filter(|(_, own)| own.held.is_none())
+        .collect();
+    let mut told: Vec<_> = unseen
+        .iter()
+        .take(NAMED)
+        .map(|(name, own)| format!("{name} in {}", own.store.topic))
+        .collect();
+    if unseen.len() > NAMED {
+        told.push(format!("{} more", unseen.len() - NAMED));
+    }
+    (!told.is_empty()).then(|| {
+        format!(
+            "not looked at, where these look for their positions: {}",
+            told.join(", ")
+        )
+    })
+}
+
 impl OwnOffsets {
     /// Returns the keys for which the connector would not find what is wanted, sorted: those that the topic lacks or has with
     /// another offset, and those that only the topic has. Of a topic that cannot be seen, none.

@@ -7,8 +7,12 @@ use crate::protocol::partitioner;
 /// The positions of an applied plan, by what the offset topic holds of them now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadBack {
-    /// As the plan has them, each in the partition where a worker looks for it.
+    /// As the plan has them, each where a worker looks for it or, see below, where it was accepted.
     pub same: usize,
+    /// Those of `same` that lie where no worker writes them, or there too, as was accepted.
+    pub misplaced: usize,
+    /// Those of `misplaced` of which a worker may find another value as well.
+    pub undecided: usize,
     /// Other values of connectors that workers have been running since.
     pub moved_on: usize,
     /// Missing, different or in another partition, though nothing can have written them since.
@@ -27,12 +31,17 @@ pub fn read_back(applied: &Plan, after: &Observed) -> ReadBack {
     let topic = &applied.topic(StorageRole::Offset).wanted.name;
     let partitions = after.topics.get(topic).map(|topic| topic.partitions);
     let partitions = partitions.and_then(|p| i32::try_from(p).ok()).unwrap_or(0);
-    let places_count = !applied.accepts_any_place();
+    let in_any_place = applied.in_any_place();
     let mut found = ReadBack::default();
     for position in applied.positions.iter() {
         let stored = after.stored_connectors.get(&position.connector);
-        if is_held(position, after, places_count.then_some(partitions)) {
+        let accepted = in_any_place.contains(&position.connector);
+        if is_held(position, after, Some(partitions)) {
             found.same += 1;
+        } else if accepted && is_held(position, after, None) {
+            found.same += 1;
+            found.misplaced += 1;
+            found.undecided += usize::from(has_another_value(position, after));
         } else if after.is_in_use() && stored.is_some_and(|stored| !stored.is_at_rest()) {
             found.moved_on += 1;
         } else {
@@ -53,6 +62,15 @@ fn is_held(position: &SeedRecord, after: &Observed, partitions: Option<i32>) -> 
             && held.partition == partitioner::partition_of(&position.key, partitions)
     });
     held.value == position.value && (in_place || position.value.is_none())
+}
+
+fn has_another_value(position: &SeedRecord, after: &Observed) -> bool {
+    let held = after.stored_offsets.get(&position.key);
+    held.is_some_and(|held| {
+        held.elsewhere
+            .iter()
+            .any(|other| other.value != position.value)
+    })
 }
 
 /// Returns what shows that the standalone worker is at work although the connectors of an applied plan have moved.
@@ -215,7 +233,10 @@ mod tests {
         let plan = make(&source(), &accepting("P13"), Some(&after)).expect("a plan");
         assert_eq!(plan.blocked().count(), 0);
         let found = read_back(&plan, &after);
-        assert_eq!((found.same, found.wrong), (2, 0));
+        assert_eq!((found.same, found.wrong, found.misplaced), (2, 0, 1));
+        let plan = make(&source(), &accepting("P13:another"), Some(&after)).expect("a plan");
+        assert_eq!(plan.blocked().count(), 1);
+        assert_eq!(read_back(&plan, &after).wrong, 1);
     }
 
     #[test]

@@ -55,10 +55,13 @@ impl Plan {
             .filter(|f| f.class == Class::Block && !f.accepted)
     }
 
-    /// Returns whether keys of the offset topic may stay where no worker writes them: a user has accepted P11 or P13.
-    pub fn accepts_any_place(&self) -> bool {
-        let mut findings = self.findings.iter();
-        findings.any(|finding| finding.accepted && matches!(finding.id.as_str(), "P11" | "P13"))
+    /// Returns the connectors whose keys may stay where no worker writes them: a user has accepted P11 or P13.
+    pub fn in_any_place(&self) -> BTreeSet<String> {
+        let accepted = self
+            .findings
+            .iter()
+            .filter(|finding| finding.accepted && matches!(finding.id.as_str(), "P11" | "P13"));
+        accepted.map(|finding| finding.subject.clone()).collect()
     }
 
     /// Returns the consumer groups that an observation must look at: of every sink, before and after a rename.

@@ -1,5 +1,6 @@
 //! `connectctl offsets seed`: look → show → ask → look again → write → read back.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -198,7 +199,7 @@ async fn carry_out(
         cluster: &store.cluster,
         topic: &target.topic.name,
         isolation: target.topic.isolation,
-        any_place: false,
+        in_any_place: &BTreeSet::new(),
         records,
         stored: &target.topic.stored,
         backup: &args.backup,

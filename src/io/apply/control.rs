@@ -65,7 +65,7 @@ fn job(plan: &Plan, target: Target<'_>) -> Job {
             .filter_map(|planned| connector(planned, plan.runs))
             .collect(),
         positions: plan.positions.clone(),
-        any_place: plan.accepts_any_place(),
+        in_any_place: plan.in_any_place(),
         replaced: replaced.filter_map(stored).collect(),
         sink_groups: groups::expected(plan, target, |_| true),
     }

@@ -54,7 +54,7 @@ async fn write(
         cluster: target.cluster,
         topic: offset_topic(plan),
         isolation: target.observed.isolations.of_storage(StorageRole::Offset),
-        any_place: plan.accepts_any_place(),
+        in_any_place: &plan.in_any_place(),
         records,
         stored: &target.observed.stored_offsets,
         backup: &backup,

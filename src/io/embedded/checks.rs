@@ -20,8 +20,8 @@ use crate::model::connector_config::TargetState;
 use crate::model::rest::is_addressable;
 use crate::model::storage_records::{ConfigState, ConnectorState};
 use crate::model::worker_config::{Isolations, SourceStores, StorageRole};
-use crate::plan::is_same_config;
 use crate::plan::offset_check::OffsetCheck;
+use crate::plan::{is_same_config, unseen};
 use crate::worker::Trouble;
 use crate::worker::control::{Check, Connector, Finding, Registration};
 
@@ -182,7 +182,7 @@ impl Checks {
         let (topic, expected) = (&self.job.topics.offset, &self.job.positions);
         let described = self.cluster.topic(topic).await?;
         let mut check = OffsetCheck::of_topic(expected, described.partition_count())
-            .in_any_place(self.job.any_place);
+            .in_any_place(&self.job.in_any_place);
         let isolation = self.isolations.of_storage(StorageRole::Offset);
         let read = read_offsets(&self.cluster, topic, isolation, |partition, record| {
             if let Some(key) = &record.key {
@@ -200,10 +200,20 @@ impl Checks {
         let own = read_own(&self.cluster, reading, connectors).await?;
         let wrong = check.finish(usize::MAX).into_iter();
         let wrong = wrong.chain(unfound(&own, expected));
-        Ok(judged(wrong, || match expected.len() {
+        let found = judged(wrong, || match expected.len() {
             0 => "no source has any".to_owned(),
             number => counted(number, "offset"),
-        }))
+        });
+        let has_positions = |name: &str| expected.iter().any(|r| r.connector == name);
+        let own = own.iter().filter(|(name, _)| has_positions(name));
+        let mut unsure = check.undecided(NAMED);
+        unsure.extend(unseen(own));
+        Ok(match found {
+            Finding::Good(found) if !unsure.is_empty() => {
+                Finding::Unseen(format!("{found}; {}", unsure.join("; ")))
+            }
+            found => found,
+        })
     }
 
     /// Compares the committed offsets of every sink's group.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::io::kafka::error::KafkaError;
+use crate::io::kafka::error::{KafkaError, KafkaErrorKind};
 use crate::io::kafka::group::{GroupClient, Join, Sync};
 use crate::model::storage_records::ConfigState;
 use crate::protocol::connect_group::{Assignment, Work};
@@ -71,12 +71,16 @@ pub(in crate::io) struct Membership {
     leaving: usize,
     /// Who made us leave, until the request to leave is answered.
     others: Option<Vec<String>>,
+    /// Why the last request that ended came to nothing.
+    last_failure: Option<Trouble>,
 }
 
 /// What came of a request.
 #[derive(Debug)]
 enum Done {
-    Member(Event),
+    /// A request was answered, or the coordinator was looked for; and what of that is a failure.
+    Member(Event, Option<Trouble>),
+    Failed(RequestId, KafkaError),
     Left(Result<(), KafkaError>),
 }
 
@@ -103,6 +107,7 @@ impl Membership {
             confirming: None,
             leaving: 0,
             others: None,
+            last_failure: None,
         }
     }
 
@@ -136,6 +141,11 @@ impl Membership {
     pub(in crate::io) fn confirm(&mut self, generation: i32) {
         self.confirming = Some((self.now(), generation));
         self.step(Event::HeartbeatNow);
+    }
+
+    /// Returns why nothing is heard of the coordinator, where that is known.
+    pub(in crate::io) fn last_failure(&self) -> Option<&Trouble> {
+        self.last_failure.as_ref()
     }
 
     pub(in crate::io) fn generation(&self) -> i32 {
@@ -188,7 +198,15 @@ impl Membership {
 
     fn take(&mut self, done: Result<Done, tokio::task::JoinError>) {
         match done {
-            Ok(Done::Member(event)) => self.step(event),
+            Ok(Done::Member(event, failure)) => {
+                self.last_failure = failure;
+                self.step(event);
+            }
+            Ok(Done::Failed(request, error)) => {
+                let event = self.failed(request, &error);
+                self.last_failure = Some(trouble(&error));
+                self.step(event);
+            }
             Ok(Done::Left(left)) => {
                 self.leaving -= 1;
                 let left = left.map_err(|error| trouble(&error));
@@ -265,22 +283,18 @@ impl Membership {
     fn find(&mut self, request: RequestId) {
         let client = self.client.clone();
         self.requests.spawn(async move {
-            let event = match client.find().await {
-                Ok(()) => answered(
-                    request,
-                    Reply::Coordinator {
-                        error: errors::NONE,
-                    },
-                ),
+            let found = client.find().await;
+            let (code, failure) = match &found {
+                Ok(()) => (errors::NONE, None),
                 Err(error) => match error.broker() {
-                    Some(answer) => {
-                        let error = answer.code.code;
-                        answered(request, Reply::Coordinator { error })
-                    }
-                    None => failed(request, &error),
+                    Some(answer) => (answer.code.code, Some(trouble(error))),
+                    None => return Done::Failed(request, error.clone()),
                 },
             };
-            Done::Member(event)
+            Done::Member(
+                answered(request, Reply::Coordinator { error: code }),
+                failure,
+            )
         });
     }
 
@@ -300,7 +314,7 @@ impl Membership {
             reason: join.reason,
         };
         self.requests.spawn(async move {
-            let event = match client.join(&asked).await {
+            match client.join(&asked).await {
                 Ok(answer) => {
                     let reply = JoinReply {
                         error: answer.code.code,
@@ -312,11 +326,10 @@ impl Membership {
                         member_id: answer.member_id,
                         members: answer.members,
                     };
-                    answered(join.request, Reply::JoinGroup(reply))
+                    Done::Member(answered(join.request, Reply::JoinGroup(reply)), None)
                 }
-                Err(error) => failed(join.request, &error),
-            };
-            Done::Member(event)
+                Err(error) => Done::Failed(join.request, error),
+            }
         });
     }
 
@@ -372,7 +385,7 @@ impl Membership {
             assignments: sync.assignments,
         };
         self.requests.spawn(async move {
-            let event = match client.sync(&asked).await {
+            match client.sync(&asked).await {
                 Ok(answer) => {
                     let reply = SyncReply {
                         error: answer.code.code,
@@ -380,22 +393,23 @@ impl Membership {
                         protocol_name: answer.protocol,
                         assignment: answer.assignment,
                     };
-                    answered(sync.request, Reply::SyncGroup(reply))
+                    Done::Member(answered(sync.request, Reply::SyncGroup(reply)), None)
                 }
-                Err(error) => failed(sync.request, &error),
-            };
-            Done::Member(event)
+                Err(error) => Done::Failed(sync.request, error),
+            }
         });
     }
 
     fn send_heartbeat(&mut self, request: RequestId, generation: i32, member_id: String) {
         let client = self.client.clone();
         self.requests.spawn(async move {
-            let event = match client.heartbeat(generation, &member_id).await {
-                Ok(code) => answered(request, Reply::Heartbeat { error: code.code }),
-                Err(error) => failed(request, &error),
-            };
-            Done::Member(event)
+            match client.heartbeat(generation, &member_id).await {
+                Ok(code) => {
+                    let answer = Reply::Heartbeat { error: code.code };
+                    Done::Member(answered(request, answer), None)
+                }
+                Err(error) => Done::Failed(request, error),
+            }
         });
     }
 
@@ -404,6 +418,19 @@ impl Membership {
         let client = self.client.clone();
         self.requests
             .spawn(async move { Done::Left(client.leave_surely(&member_id, &reason).await) });
+    }
+
+    /// A worker waits for what passes, however long; who proves something is watched by a person, who can correct a name.
+    fn failed(&self, request: RequestId, error: &KafkaError) -> Event {
+        tracing::debug!(%error, "a request of the group membership failed");
+        let is_unknown = error.kind() == KafkaErrorKind::UnknownHost && !error.is_retriable();
+        let is_waited_for = error.passes() && !(is_unknown && self.assignor.is_none());
+        let failure = if is_waited_for {
+            RequestFailure::Lost
+        } else {
+            RequestFailure::Refused(trouble(error))
+        };
+        Event::Failed { request, failure }
     }
 
     fn fail(&mut self, error: &MemberError) {
@@ -438,16 +465,6 @@ pub(in crate::io) fn trouble(error: &KafkaError) -> Trouble {
 
 fn answered(request: RequestId, reply: Reply) -> Event {
     Event::Answered { request, reply }
-}
-
-fn failed(request: RequestId, error: &KafkaError) -> Event {
-    tracing::debug!(%error, "a request of the group membership failed");
-    let failure = if error.passes() {
-        RequestFailure::Lost
-    } else {
-        RequestFailure::Refused(trouble(error))
-    };
-    Event::Failed { request, failure }
 }
 
 async fn sleep_until(due: Option<Instant>) {

@@ -10,7 +10,7 @@ pub(in crate::io) mod rest_server;
 pub(in crate::io) mod settings;
 mod stores;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,8 +72,8 @@ pub struct Job {
     pub connectors: Vec<Connector>,
     /// Every offset that a worker must find.
     pub positions: Arc<Vec<plan::SeedRecord>>,
-    /// They may also lie where no worker writes them: that was accepted.
-    pub any_place: bool,
+    /// Connectors whose offsets may also lie where no worker writes them: that was accepted.
+    pub in_any_place: BTreeSet<String>,
     /// Configurations that are replaced, as they were when that was decided.
     pub replaced: BTreeMap<String, IndexMap<String, Option<String>>>,
     /// Committed offsets of the sinks' groups, as they must be.
@@ -220,7 +220,9 @@ impl<W: FnMut(Progress)> Run<W> {
                     None => continue,
                 },
                 () = tokio::time::sleep_until(due.unwrap_or(self.started)), if due.is_some() => {
-                    Event::Timeout
+                    Event::Timeout {
+                        failed: self.membership.last_failure().cloned(),
+                    }
                 }
                 () = &mut interrupted, if !is_interrupted => {
                     is_interrupted = true;

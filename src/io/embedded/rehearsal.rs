@@ -36,7 +36,10 @@ pub async fn rehearse(
     let led = timeout(patience, lead(&mut membership)).await;
     let led = led.unwrap_or_else(|_elapsed| {
         let what = format!("no answer within {} ms", patience.as_millis());
-        Err(what.into())
+        Err(match membership.last_failure() {
+            Some(failed) => failed.clone().told(|failed| format!("{what}: {failed}")),
+            None => what.into(),
+        })
     });
     membership.leave("the rehearsal is over");
     let left = loop {

@@ -103,8 +103,8 @@ impl Control {
             Event::Interrupted => return self.interrupt(now),
             Event::OtherMembers { others, left } => return self.other_members(now, &others, left),
             Event::GroupFailed(reason) => return self.group_failed(now, reason),
-            Event::Timeout if self.until.is_some_and(|until| now >= until) => {
-                let reason = self.unanswered();
+            Event::Timeout { failed } if self.until.is_some_and(|until| now >= until) => {
+                let reason = self.unanswered(failed);
                 return self.group_failed(now, reason);
             }
             _ => {}
@@ -229,8 +229,13 @@ impl Control {
             .collect()
     }
 
-    fn unanswered(&self) -> Trouble {
+    fn unanswered(&self, failed: Option<Trouble>) -> Trouble {
         let patience = self.job.patience;
+        if let (None, Some(failed)) = (self.late, failed) {
+            return failed.told(|failed| {
+                format!("the group's coordinator gave no answer within {patience} ms: {failed}")
+            });
+        }
         let (what, hint) = match (self.late, self.state) {
             (Some(took), _) => (
                 format!(

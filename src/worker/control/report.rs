@@ -60,6 +60,8 @@ pub enum Verdict {
     Kept,
     Broken,
     NotPerformed,
+    /// What would tell cannot be looked at from here.
+    NotKnown,
 }
 
 /// One promise and what became of it.
@@ -162,6 +164,7 @@ impl Ledger {
             let entry = self.entries.get(&subject);
             let (verdict, detail, hint) = match entry.and_then(|entry| entry.finding.clone()) {
                 Some(Finding::Good(what)) => (Verdict::Kept, what, None),
+                Some(Finding::Unseen(what)) => (Verdict::NotKnown, what, None),
                 Some(Finding::Bad(why)) => (Verdict::Broken, why.what, why.hint),
                 None => (Verdict::NotPerformed, String::new(), None),
             };

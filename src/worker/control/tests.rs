@@ -73,10 +73,13 @@ fn event(now: Millis, words: &str) -> Event {
         "passing" => failed(WriteFailure::Passing),
         "lasting" => failed(WriteFailure::Lasting),
         "good" => checked(rest, Finding::Good(String::new())),
+        "unseen" => checked(rest, Finding::Unseen("not all".into())),
         "bad" => checked(rest, Finding::Bad("wrong".into())),
         "left" => Event::Left(Ok(())),
         "not-left" => Event::Left(Err(rest.into())),
-        "timeout" => Event::Timeout,
+        "timeout" => Event::Timeout {
+            failed: (!rest.is_empty()).then(|| rest.into()),
+        },
         "interrupt" => Event::Interrupted,
         _ => panic!("no event: {words}"),
     }

@@ -76,7 +76,10 @@ pub enum Event {
     /// The coordinator says that this worker is no member any more, or why that is not known.
     Left(Result<(), Trouble>),
     /// [`Control::deadline`] has come.
-    Timeout,
+    Timeout {
+        /// Why the last request to the coordinator came to nothing; `None`: it is still waited for.
+        failed: Option<Trouble>,
+    },
     /// The user wants out.
     Interrupted,
 }
@@ -96,6 +99,8 @@ pub enum WriteFailure {
 pub enum Finding {
     /// All is as it should be; what that is.
     Good(String),
+    /// What could be looked at is as it should be; and what could not.
+    Unseen(String),
     /// What is not.
     Bad(Trouble),
 }

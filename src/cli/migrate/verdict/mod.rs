@@ -63,6 +63,7 @@ fn of_embedded_worker(promise: &control::Promise) -> Promise {
             control::Verdict::Kept => Verdict::Kept,
             control::Verdict::Broken => Verdict::Broken,
             control::Verdict::NotPerformed => Verdict::NotPerformed,
+            control::Verdict::NotKnown => Verdict::NotKnown,
         },
         detail: promise.detail.clone(),
         hint: promise.hint.clone(),
@@ -176,7 +177,16 @@ fn offsets(applied: &Plan, after: &Look) -> Promise {
     if !moving.is_empty() && applied.offsets.sha256 != after.plan.offsets.sha256 {
         return broken(OFFSETS, CHANGED.to_owned());
     }
-    copied(&plan::read_back(applied, observed), moved.len())
+    let found = copied(&plan::read_back(applied, observed), moved.len());
+    let names: Vec<_> = moving.iter().map(|c| c.name.as_str()).collect();
+    let own = observed.own_offsets.iter();
+    let of_moving = own.filter(|(name, _)| names.contains(&name.as_str()));
+    match plan::unseen(of_moving) {
+        Some(unseen) if found.verdict == Verdict::Kept => {
+            not_known(OFFSETS, format!("{}; {unseen}", found.detail))
+        }
+        _ => found,
+    }
 }
 
 fn copied(found: &ReadBack, moved_before: usize) -> Promise {
@@ -189,7 +199,16 @@ fn copied(found: &ReadBack, moved_before: usize) -> Promise {
         );
     }
     let same = found.same;
-    let mut detail = format!("{same} of {total} read back, each in its partition");
+    let mut detail = format!("{same} of {total} read back");
+    if found.misplaced == 0 {
+        detail.push_str(", each in its partition");
+    } else {
+        let misplaced = found.misplaced;
+        let _infallible = write!(
+            detail,
+            "; {misplaced} where no worker writes them, as accepted"
+        );
+    }
     if found.moved_on > 0 {
         let moved_on = found.moved_on;
         let _infallible = write!(detail, "; {moved_on} have moved on, their connectors run");
@@ -200,6 +219,14 @@ fn copied(found: &ReadBack, moved_before: usize) -> Promise {
             "; {} had moved before, the topic is the truth",
             count(moved_before, "connector")
         );
+    }
+    if found.undecided > 0 {
+        let undecided = found.undecided;
+        let _infallible = write!(
+            detail,
+            "; of {undecided} a worker may find another value too"
+        );
+        return not_known(OFFSETS, detail);
     }
     kept(OFFSETS, detail)
 }
@@ -421,6 +448,7 @@ mod tests {
             same,
             moved_on,
             wrong,
+            ..ReadBack::default()
         };
         let kept = copied(&found(3, 0, 0), 0);
         assert_eq!(kept.detail, "3 of 3 read back, each in its partition");
@@ -428,6 +456,17 @@ mod tests {
         assert_eq!(moved_on.verdict, Verdict::Kept);
         assert!(moved_on.detail.contains("1 have moved on"), "{moved_on:?}");
         assert!(is_broken(&[copied(&found(2, 0, 1), 0)]));
+        let accepted = |undecided| ReadBack {
+            misplaced: 2,
+            undecided,
+            ..found(3, 0, 0)
+        };
+        assert_eq!(
+            copied(&accepted(0), 0).detail,
+            "3 of 3 read back; 2 where no worker writes them, as accepted"
+        );
+        assert_eq!(copied(&accepted(0), 0).verdict, Verdict::Kept);
+        assert_eq!(copied(&accepted(1), 0).verdict, Verdict::NotKnown);
     }
 
     #[test]
