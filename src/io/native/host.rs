@@ -111,7 +111,11 @@ impl TaskHost {
         connector: &str,
         config: &IndexMap<String, String>,
     ) -> Result<Vec<SourceOffset>, HostError> {
-        let own = OwnTopic::of(&self.0.settings, config, connector, None);
+        let (host, name, config) = (Arc::clone(&self.0), connector.to_owned(), config.clone());
+        // It may wait for the disk of a key store.
+        let own = move || OwnTopic::of(&host.settings, &config, &name, None);
+        let own = tokio::task::spawn_blocking(own).await;
+        let own = own.map_err(|error| HostError::Connector(error.to_string()))?;
         let own = own.map_err(|error| HostError::Connector(error.to_string()))?;
         let workers = match &own {
             Some(own) if own.is_workers() => Vec::new(),

@@ -17,7 +17,7 @@ use super::host::Shared;
 use super::offset_writer::{Entry, OffsetWriter};
 use super::settings::WorkerSettings;
 use super::source_offsets::SourceOffsets;
-use super::task::{Context, TaskError, patiently};
+use super::task::{Context, TaskError, apart, patiently};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::producer::{ProduceError, ProducerSettings};
@@ -46,7 +46,8 @@ struct Own {
 #[derive(Debug)]
 pub(super) struct OwnTopic {
     topic: StorageTopic,
-    producer: Properties,
+    producer: Cluster,
+    writing: ProducerSettings,
     consumer: Cluster,
     admin: Cluster,
     isolation: Isolation,
@@ -55,7 +56,8 @@ pub(super) struct OwnTopic {
 }
 
 impl OwnTopic {
-    /// Returns the topic that the connector names; nothing is connected yet. `task`: whose clients they are.
+    /// Returns the topic that the connector names; nothing is connected yet. `task`: whose clients they are. It reads key
+    /// stores, and may wait for their disk.
     pub(super) fn of(
         settings: &WorkerSettings,
         config: &IndexMap<String, String>,
@@ -73,7 +75,8 @@ impl OwnTopic {
         name.clone_into(&mut topic.name);
         Ok(Some(Self {
             topic,
-            producer,
+            producer: clients::cluster(&producer, settings)?,
+            writing: ProducerSettings::from_properties(&producer)?,
             consumer: clients::cluster(&client(Client::Consumer)?, settings)?,
             admin: clients::cluster(&client(Client::Admin)?, settings)?,
             isolation: settings.isolations.of_own_topic(config),
@@ -123,10 +126,8 @@ impl OwnTopic {
         self.is_workers
     }
 
-    fn writer(&self, settings: &WorkerSettings) -> Result<OffsetWriter, TaskError> {
-        let cluster = clients::cluster(&self.producer, settings)?;
-        let producer = ProducerSettings::from_properties(&self.producer)?;
-        Ok(OffsetWriter::start(&cluster, &self.topic.name, producer))
+    fn writer(&self) -> OffsetWriter {
+        OffsetWriter::start(&self.producer, &self.topic.name, self.writing.clone())
     }
 }
 
@@ -134,9 +135,9 @@ impl OffsetStore {
     /// Makes the store ready, with a topic of the connector's own when it names one; `None`: the task was told to stop
     /// before it was.
     pub(super) async fn start(context: &Context) -> Result<Option<Self>, TaskError> {
-        let (host, spec) = (&context.host, &context.spec);
-        let config = &context.connector_config;
-        let named = OwnTopic::of(&host.settings, config, &spec.connector, Some(spec.task))?;
+        let Some(named) = own_topic(context).await? else {
+            return Ok(None);
+        };
         let own = match named {
             None => None,
             Some(topic) => {
@@ -154,13 +155,13 @@ impl OffsetStore {
                 Some(Own {
                     offsets,
                     // Not before the topic is there: a producer's first look at a topic may create it, as the broker likes.
-                    writer: topic.writer(&host.settings)?,
+                    writer: topic.writer(),
                     is_workers: topic.is_workers,
                 })
             }
         };
         Ok(Some(Self {
-            host: Arc::clone(host),
+            host: Arc::clone(&context.host),
             own,
             following: JoinSet::new(),
         }))
@@ -213,6 +214,15 @@ impl OffsetStore {
             tracing::warn!("the last position is in the connector's own offset topic only");
         }
     }
+}
+
+/// Returns the topic that the task's connector names; `None`: the task was told to stop meanwhile.
+async fn own_topic(context: &Context) -> Result<Option<Option<OwnTopic>>, TaskError> {
+    let (host, spec) = (Arc::clone(&context.host), &context.spec);
+    let (connector, task) = (spec.connector.clone(), spec.task);
+    let config = context.connector_config.clone();
+    let read = move || OwnTopic::of(&host.settings, &config, &connector, Some(task));
+    apart(context, read).await
 }
 
 /// Returns the servers of a client as a set, as `Worker.sameOffsetTopicAsWorker` compares them.

@@ -105,6 +105,10 @@ impl Writing {
 
     /// Fails what waits, as `KafkaProducer.send` does for a topic that it may not write to.
     fn refuse(&mut self, refusal: &ProduceError) {
+        if !self.waiting.is_empty() {
+            // What was refused may be allowed at the next commit.
+            self.producer.look_again();
+        }
         for write in std::mem::take(&mut self.waiting) {
             // Who gave the write up does not listen.
             let _ = write.done.send(Err(refusal.clone()));
