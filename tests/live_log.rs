@@ -99,3 +99,42 @@ async fn a_write_is_acknowledged_as_a_whole_and_kafka_s_consumer_reads_its_order
         .collect();
     assert_eq!(keys, expected);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_followed_log_that_was_lost_is_read_again_from_its_start() {
+    require_kafka!();
+    let cluster = connect(&kafka::shared().bootstrap()).await;
+    let topic = "log-lost";
+    create(&cluster, new_topic(topic, 1, 1, &[])).await;
+    let writer = Writer::new(&cluster, topic, 0);
+    let written = writer
+        .write(&["a", "b", "c"].map(|key| record(key, Some("{}"))))
+        .await;
+    written.expect("the broker takes it");
+    let mut log = LogReader::new(&cluster, topic, Isolation::ReadCommitted);
+    let read = log.read_to_end(|_, _| {}).await;
+    assert_eq!(read.expect("the topic is there").records(), 3);
+    let mut follower = log.follow();
+    assert!(!follower.hears_all());
+    // Nothing is new, and that is told.
+    follower.next(|_, _| {}).await.expect("it can be read");
+    assert!(follower.hears_all());
+
+    let deleted = cluster.delete_topics(&[topic.to_owned()]).await;
+    assert!(deleted.expect("the cluster answers")[topic].is_ok());
+    create(&cluster, new_topic(topic, 1, 1, &[])).await;
+    let writer = Writer::new(&cluster, topic, 0);
+    let written = writer.write(&[record("again", Some("{}"))]).await;
+    written.expect("the broker takes it");
+    let mut keys = Vec::new();
+    while keys.is_empty() {
+        let next = follower.next(|_, record| keys.push(record.key));
+        let next = tokio::time::timeout(PATIENCE, next).await;
+        if next.expect("the topic is there").is_err() {
+            follower.resume();
+            assert!(!follower.hears_all());
+        }
+    }
+    assert_eq!(keys[0].as_deref(), Some(&b"again"[..]));
+    assert_eq!(follower.position(0), 1);
+}

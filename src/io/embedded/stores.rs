@@ -91,6 +91,11 @@ impl FollowedConfigs {
     pub(in crate::io) fn resume(&mut self) {
         self.log.resume();
     }
+
+    /// Returns whether it is known of every partition that it can be read.
+    pub(in crate::io) fn hears_all(&self) -> bool {
+        self.log.hears_all()
+    }
 }
 
 fn tell(record: &IgnoredRecord) {
@@ -240,6 +245,11 @@ impl FollowedStatuses {
     /// Reads on after a failure.
     pub(in crate::io) fn resume(&mut self) {
         self.log.resume();
+    }
+
+    /// Returns whether it is known of every partition that it can be read.
+    pub(in crate::io) fn hears_all(&self) -> bool {
+        self.log.hears_all()
     }
 }
 

@@ -49,6 +49,17 @@ pub(super) struct Span {
     end: i64,
     /// Answers in a row by which the leader had nothing from `position` on.
     empty: u32,
+    kind: SpanKind,
+}
+
+/// For whom a span is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SpanKind {
+    /// Who reads records, and nothing else.
+    Records,
+    /// Who wants to have read the whole log: it is told when reading is known to succeed, though there be no records, and a
+    /// log that is shorter than it was is read again from its start.
+    Log { is_told: bool },
 }
 
 impl Span {
@@ -58,12 +69,31 @@ impl Span {
             position: start,
             end,
             empty: 0,
+            kind: SpanKind::Records,
         }
     }
 
     /// What comes after `start`, for ever.
     pub(super) fn followed(partition: i32, start: i64) -> Self {
         Self::new(partition, start, NEVER)
+    }
+
+    /// Likewise, of a log that is to be known as a whole.
+    pub(super) fn of_log(partition: i32, start: i64) -> Self {
+        Self {
+            kind: SpanKind::Log { is_told: false },
+            ..Self::followed(partition, start)
+        }
+    }
+
+    fn is_told(self) -> Self {
+        match self.kind {
+            SpanKind::Records => self,
+            SpanKind::Log { .. } => Self {
+                kind: SpanKind::Log { is_told: true },
+                ..self
+            },
+        }
     }
 
     fn is_read(&self) -> bool {
@@ -319,7 +349,7 @@ impl Fetcher {
             Isolation::ReadCommitted => data.last_stable_offset,
         };
         let records = data.records.unwrap_or_default();
-        if records.is_empty() {
+        if records.is_empty() && span.kind != (SpanKind::Log { is_told: false }) {
             return Ok(after_nothing(span, all_empty && available >= span.end));
         }
         let mut next = span.position;
@@ -350,7 +380,7 @@ impl Fetcher {
         Ok(Span {
             position: next,
             empty: 0,
-            ..span
+            ..span.is_told()
         })
     }
 
@@ -366,6 +396,19 @@ impl Fetcher {
                 position: *start,
                 ..span
             }),
+            Some(start) if *start < span.position && span.kind != SpanKind::Records => {
+                tracing::warn!(
+                    topic = &*self.topic,
+                    partition = span.partition,
+                    position = span.position,
+                    start,
+                    "records were lost: the topic is read again from its start"
+                );
+                Ok(Span {
+                    position: *start,
+                    ..span
+                })
+            }
             // The log ends before the end it had: records were lost with their leader.
             _ => Err(BrokerError::new("Fetch", resource, errors::OFFSET_OUT_OF_RANGE).into()),
         }

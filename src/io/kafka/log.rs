@@ -1,6 +1,6 @@
 //! A whole topic read: every partition from its earliest offset to the end it had when reading began, and on from there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -173,7 +173,12 @@ impl LogReader {
     /// Goes on reading whatever is appended, over connections of its own.
     pub fn follow(self) -> Follower {
         let reading = Reading::following(&self);
-        Follower { log: self, reading }
+        let unheard = self.positions.keys().copied().collect();
+        Follower {
+            log: self,
+            reading,
+            unheard,
+        }
     }
 
     /// Returns how many records there are to read at most: of a compacted topic, many of them are gone.
@@ -221,12 +226,16 @@ impl LogReader {
 pub struct Follower {
     log: LogReader,
     reading: Reading,
+    /// Partitions of which nothing came since reading began.
+    unheard: BTreeSet<i32>,
 }
 
 impl Follower {
-    /// Waits until something was appended and gives it to `on_record`; it may be a transaction's marker, which is no record.
+    /// Waits until something was appended and gives it to `on_record`; it may be a transaction's marker, which is no record, and
+    /// at first it may be that a partition has nothing new.
     ///
-    /// Nothing is lost when the future is dropped. Fails when a partition cannot be read for the settings' timeout.
+    /// Nothing is lost when the future is dropped. Fails when a partition cannot be read for the settings' timeout. A log that
+    /// is shorter than it was is read again from its start, as `KafkaBasedLog` does it.
     pub async fn next(&mut self, mut on_record: impl FnMut(i32, Record)) -> Result<(), KafkaError> {
         let Some(chunk) = self.reading.next().await? else {
             return Err(KafkaError::protocol("the cluster", "reading has ended"));
@@ -237,6 +246,7 @@ impl Follower {
             on_record(partition, record);
         })?;
         self.log.positions.insert(partition, next);
+        self.unheard.remove(&partition);
         Ok(())
     }
 
@@ -248,6 +258,12 @@ impl Follower {
     /// Begins again where it is, after a failure.
     pub fn resume(&mut self) {
         self.reading = Reading::following(&self.log);
+        self.unheard = self.log.positions.keys().copied().collect();
+    }
+
+    /// Returns whether every partition was read since reading began, if there was something new in it or not.
+    pub fn hears_all(&self) -> bool {
+        self.unheard.is_empty()
     }
 }
 
@@ -263,7 +279,7 @@ impl Reading {
     /// Reads on from the log's positions, for ever.
     fn following(log: &LogReader) -> Self {
         let spans = log.positions.iter();
-        let spans = spans.map(|(partition, start)| Span::followed(*partition, *start));
+        let spans = spans.map(|(partition, start)| Span::of_log(*partition, *start));
         Self::start(log, log.cluster.apart(), spans.collect())
     }
 
