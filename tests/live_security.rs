@@ -36,7 +36,7 @@ pub(crate) struct Fixture {
     pub(crate) kafka: Kafka,
     pub(crate) certificates: Certificates,
     identity: IdentityProvider,
-    runtime: tokio::runtime::Runtime,
+    pub(crate) runtime: tokio::runtime::Runtime,
 }
 
 pub(crate) fn fixture() -> &'static Fixture {

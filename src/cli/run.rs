@@ -32,7 +32,7 @@ pub struct Run {
     worker: PathBuf,
     /// Register the connectors of this folder's *.json and *.properties files that are missing
     ///
-    /// Done once, when this worker leads the first round that it takes part in; what is registered already stays as it is.
+    /// The leader of the group does it, and is asked until it has; what is registered already stays as it is.
     #[arg(long, value_name = "DIR")]
     connectors: Option<PathBuf>,
     /// How the log is written to stderr

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use tokio::sync::Mutex;
 
 use super::Job;
+use super::health::Health;
 use super::membership::trouble;
 use super::rest_server::{self, RestServer};
 use super::stores::{ConfigStore, Statuses, read_offsets};
@@ -284,7 +285,9 @@ impl Checks {
         let config = self.config.lock().await;
         rest_server::update(&self.rest.shown(), |shown| {
             shown.cluster_id.clone_from(&self.job.cluster_id);
-            shown.show(config.snapshot());
+            shown.config = config.snapshot();
+            // It answers once it has joined, and runs nothing.
+            shown.health = Health::Healthy;
         });
     }
 }

@@ -148,6 +148,11 @@ impl Membership {
         self.last_failure.as_ref()
     }
 
+    /// Returns whether the worker is in its group and no round goes on.
+    pub(in crate::io) fn is_in_step(&self) -> bool {
+        self.member.is_in_step()
+    }
+
     pub(in crate::io) fn generation(&self) -> i32 {
         self.member.generation()
     }

@@ -4,6 +4,7 @@
 //! has code here; the worker holds what it is given and starts nothing.
 
 mod checks;
+mod health;
 mod membership;
 mod rehearsal;
 pub(in crate::io) mod rest_server;
@@ -36,6 +37,7 @@ use crate::worker::control::{
 use crate::worker::member::{self, Member, MemberError, OtherMembers};
 use crate::worker::{Millis, Trouble};
 use checks::Checks;
+pub(in crate::io) use health::Health;
 use membership::trouble;
 pub(in crate::io) use membership::{Membership, News};
 pub use rehearsal::{check_settings, rehearse};

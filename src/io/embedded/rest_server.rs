@@ -16,7 +16,9 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
+use super::health::Health;
 use super::stores::Statuses;
 use crate::connectors::{self, Kind, NativeConnector};
 use crate::model::rest::{
@@ -38,26 +40,7 @@ pub(in crate::io) struct Shown {
     pub(in crate::io) is_tracking_off: bool,
 }
 
-/// What `GET /health` answers.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(in crate::io) enum Health {
-    /// The topics have not been read.
-    #[default]
-    Starting,
-    Healthy,
-    /// Why the worker can not do what it is asked.
-    Unhealthy(String),
-}
-
 impl Shown {
-    /// Takes what the config topic says.
-    pub(in crate::io) fn show(&mut self, config: Arc<ConfigState>) {
-        self.config = config;
-        if self.health == Health::Starting {
-            self.health = Health::Healthy;
-        }
-    }
-
     pub(in crate::io) fn info(&self, name: &str) -> Option<ConnectorInfo> {
         let stored = self.config.connectors.get(name)?;
         let count = stored.task_count.filter(|_| !stored.inconsistent);
@@ -230,26 +213,8 @@ async fn root(State(shown): State<Shared>) -> Json<Root> {
 }
 
 async fn health(State(shown): State<Shared>) -> Response {
-    let (code, status, message) = match read(&shown, |shown| shown.health.clone()) {
-        Health::Healthy => {
-            let message = "Worker has completed startup and is ready to handle requests.";
-            (StatusCode::OK, "healthy", message.to_owned())
-        }
-        Health::Starting => {
-            let message = "Worker is still starting up.";
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "starting",
-                message.to_owned(),
-            )
-        }
-        Health::Unhealthy(reason) => {
-            let message = format!(
-                "Worker was unable to handle this request and may be unable to handle other requests. {reason}"
-            );
-            (StatusCode::INTERNAL_SERVER_ERROR, "unhealthy", message)
-        }
-    };
+    let health = read(&shown, |shown| shown.health.clone());
+    let (code, status, message) = health.answer(Instant::now());
     (code, Json(json!({ "status": status, "message": message }))).into_response()
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::ending::Ending;
 use super::engine::{Done, Engine, Reading};
 use super::plugins::{PluginError, strings};
 use super::rest::{self, TaskPost};
@@ -304,7 +305,9 @@ impl Engine {
                 handles.push((key, handle));
             }
         }
-        let until = Instant::now() + self.parts.settings.graceful;
+        let graceful = Instant::now() + self.parts.settings.graceful;
+        let ending = self.ending.as_ref().map(Ending::tasks_until);
+        let until = ending.map_or(graceful, |ending| ending.min(graceful));
         self.work.spawn(async move {
             for ((connector, task), handle) in handles {
                 let within = until.saturating_duration_since(Instant::now());

@@ -9,16 +9,18 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::active_topics::found;
+use super::ending::Ending;
+use super::illness::{Backoff, Illness};
 use super::plugin_calls::{Called, PluginCalls};
+use super::registrar::{Registered, Registrar};
 use super::rest::{Answer, Ask, Shares};
 use super::settings::Settings;
 use super::status_writer::StatusWriter;
 use super::{Registration, WorkerError, millis};
-use crate::io::embedded::rest_server::{self, Health};
-use crate::io::embedded::{FollowedConfigs, FollowedStatuses, Membership, News};
+use crate::io::embedded::rest_server;
+use crate::io::embedded::{FollowedConfigs, FollowedStatuses, Health, Membership, News};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
-use crate::io::kafka::offsets::OffsetSpec;
 use crate::io::kafka::writer::Writer;
 use crate::io::native::{self, TaskHandle, TaskHost, TaskReport};
 use crate::model::storage_records::StatusRecord;
@@ -26,13 +28,7 @@ use crate::protocol::connect_group::{ConnectProtocol, Work};
 use crate::worker::herder::{
     Event, Herder, Record, Request, RequestError, RequestId, TaskState, WriteFailure,
 };
-use crate::worker::{Millis, Trouble, member};
-
-/// Pause before a topic that could not be read is asked again.
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// How long the last statuses may take.
-const FLUSH: Duration = Duration::from_secs(5);
+use crate::worker::{Millis, member};
 
 /// What an engine is made of.
 pub(super) struct Parts {
@@ -53,6 +49,8 @@ pub(super) struct Parts {
     pub(super) status_topic: String,
     pub(super) worker_id: String,
     pub(super) connectors: Vec<Registration>,
+    /// Pauses before a topic that could not be read is tried again.
+    pub(super) backoff: Backoff,
     pub(super) started: Instant,
 }
 
@@ -71,16 +69,21 @@ pub(super) struct Engine {
     reported: mpsc::UnboundedReceiver<TaskReport>,
     /// Topics that tasks have found out to use.
     pub(super) found_topics: Option<mpsc::UnboundedReceiver<StatusRecord>>,
-    /// Who waits for an answer; nobody for what this worker asks itself.
-    waiting: HashMap<RequestId, Option<oneshot::Sender<Answer>>>,
+    /// Who waits for an answer.
+    waiting: HashMap<RequestId, oneshot::Sender<Answer>>,
     requests: u64,
     /// Records that wait for the confirmation of the generation.
     pub(super) unconfirmed: Option<Vec<Record>>,
     pub(super) reading: Option<Reading>,
     /// Work was revoked, and the member waits for its end.
     is_revoking: bool,
-    /// Why the worker is not healthy, by what fails.
-    trouble: BTreeMap<Topic, String>,
+    /// Topics that can not be read.
+    pub(super) trouble: BTreeMap<Topic, Illness>,
+    /// What is shown.
+    pub(super) health: Health,
+    pub(super) registrar: Registrar,
+    /// The end, once it has begun.
+    pub(super) ending: Option<Ending>,
 }
 
 /// A reading of the config topic to its end.
@@ -101,8 +104,10 @@ pub(super) enum Done {
     End(u64, Result<i64, KafkaError>),
     /// These tasks have ended or were given up.
     Ended(Work),
-    /// This topic can be read again.
-    Readable(Topic),
+    /// This topic is to be tried again.
+    Rested(Topic),
+    /// What came of an attempt to register connectors of files.
+    Registered(Vec<Registered>),
 }
 
 /// A topic that is followed.
@@ -123,12 +128,16 @@ enum Woken {
     Ask(Ask),
     Timer,
     Stop,
+    /// Work beside the loop has panicked.
+    Crashed(String),
 }
 
 impl Engine {
-    pub(super) fn new(parts: Parts) -> Self {
+    pub(super) fn new(mut parts: Parts) -> Self {
         let (reports, reported) = mpsc::unbounded_channel();
+        let connectors = std::mem::take(&mut parts.connectors);
         Self {
+            registrar: Registrar::new(connectors, Instant::now()),
             found_topics: parts.host.topics().records(),
             parts,
             events: VecDeque::new(),
@@ -144,46 +153,44 @@ impl Engine {
             reading: None,
             is_revoking: false,
             trouble: BTreeMap::new(),
+            health: Health::default(),
+            ending: None,
         }
     }
 
     pub(super) async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), WorkerError> {
         let mut stop = std::pin::pin!(stop);
-        let mut is_stopping = false;
         let config = self.parts.configs.snapshot();
         self.parts.membership.read(Arc::clone(&config));
         self.events.push_back(Event::Started(config));
         loop {
             self.settle();
-            if self.parts.herder.has_stopped() {
-                self.leave().await;
-                return Ok(());
+            if self.is_over() {
+                return self.leave().await;
             }
+            self.show_health();
             let timer = self.timer();
             let woken = tokio::select! {
                 news = self.parts.membership.next() => Woken::News(news),
-                changes = self.parts.configs.next(), if self.is_well(Topic::Config) => {
+                changes = self.parts.configs.next(), if !self.rests(Topic::Config) => {
                     Woken::Configs(changes)
                 }
-                records = self.parts.statuses.next(), if self.is_well(Topic::Status) => {
+                records = self.parts.statuses.next(), if !self.rests(Topic::Status) => {
                     Woken::Statuses(records)
                 }
                 Some(report) = self.reported.recv() => Woken::Report(report),
                 Some(topic) = found(&mut self.found_topics) => Woken::Topic(topic),
                 Some(done) = self.work.join_next() => match done {
                     Ok(done) => Woken::Done(done),
-                    Err(failed) => return Err(self.group_failed(failed.to_string().into())),
+                    Err(failed) => Woken::Crashed(failed.to_string()),
                 },
                 Some(ask) = self.parts.asks.recv() => Woken::Ask(ask),
                 () = tokio::time::sleep_until(timer.unwrap_or(self.parts.started)), if timer.is_some() => {
                     Woken::Timer
                 }
-                () = &mut stop, if !is_stopping => {
-                    is_stopping = true;
-                    Woken::Stop
-                }
+                () = &mut stop, if self.ending.is_none() => Woken::Stop,
             };
-            self.take(woken)?;
+            self.take(woken);
         }
     }
 
@@ -196,45 +203,36 @@ impl Engine {
                     self.carry_out(action);
                 }
             }
-            if !self.is_revoking || self.parts.herder.is_stopping() {
+            if self.is_revoking && !self.parts.herder.is_stopping() {
+                self.is_revoking = false;
+                self.parts.membership.go_on();
+            } else if !self.register() {
                 return;
             }
-            self.is_revoking = false;
-            self.parts.membership.go_on();
         }
     }
 
-    fn take(&mut self, woken: Woken) -> Result<(), WorkerError> {
+    fn take(&mut self, woken: Woken) {
         match woken {
-            Woken::News(news) => self.told(news)?,
+            Woken::News(news) => self.told(news),
             Woken::Configs(Ok(changes)) => self.read(changes),
             Woken::Configs(Err(error)) => self.fell_ill(Topic::Config, &error),
-            Woken::Statuses(Ok(records)) => {
-                let topics = self.parts.host.topics();
-                for record in &records {
-                    topics.read(record);
-                }
-                rest_server::update(&self.parts.shares.shown, |shown| {
-                    for record in records {
-                        shown.statuses.apply(record);
-                    }
-                });
-            }
+            Woken::Statuses(Ok(records)) => self.read_statuses(records),
             Woken::Statuses(Err(error)) => self.fell_ill(Topic::Status, &error),
             Woken::Done(done) => self.done(done),
             Woken::Report(report) => self.report(report),
             Woken::Topic(topic) => self.parts.status_writer.send(topic),
-            Woken::Ask(Ask { request, answer }) => self.ask(request, Some(answer)),
+            Woken::Ask(Ask { request, answer }) => self.ask(request, answer),
             Woken::Timer => self.timeout(),
             Woken::Stop => {
                 tracing::info!("the worker stops");
-                self.events.push_back(Event::Stop);
+                self.end(None);
             }
+            Woken::Crashed(why) => self.end(Some(WorkerError::Crashed(why))),
         }
-        Ok(())
     }
 
-    fn told(&mut self, news: News) -> Result<(), WorkerError> {
+    fn told(&mut self, news: News) {
         match news {
             News::Assigned { membership, .. } => self.assigned(membership),
             News::Revoked(work) => {
@@ -257,9 +255,11 @@ impl Engine {
             }
             // Others are what a group is for; who leaves while it is out of step joins again by itself.
             News::OtherMembers { .. } | News::Left(_) => {}
-            News::Failed(reason) => return Err(self.group_failed(reason)),
+            News::Failed(reason) => {
+                let group = self.parts.settings.group.clone();
+                self.end(Some(WorkerError::Group { group, reason }));
+            }
         }
-        Ok(())
     }
 
     fn assigned(&mut self, membership: member::Membership) {
@@ -279,39 +279,34 @@ impl Engine {
         rest_server::update(&self.parts.shares.shown, |shown| {
             shown.is_sessioned = is_sessioned;
         });
-        let is_leader = membership.is_leader;
+        self.registrar.hurry(Instant::now());
         self.events.push_back(Event::Assigned(membership));
-        for registration in std::mem::take(&mut self.parts.connectors) {
-            // Of several workers with the same folder one is enough, and it is the one that may write.
-            if is_leader {
-                let put = Request::Put {
-                    connector: registration.connector,
-                    config: registration.config,
-                    initial: registration.initial,
-                    replace: false,
-                };
-                self.ask(put, None);
-            }
-        }
-    }
-
-    fn group_failed(&self, reason: Trouble) -> WorkerError {
-        WorkerError::Group {
-            group: self.parts.settings.group.clone(),
-            reason,
-        }
     }
 
     fn read(&mut self, changes: Vec<crate::model::storage_records::ConfigChange>) {
         let config = self.parts.configs.snapshot();
         self.parts.membership.read(Arc::clone(&config));
         rest_server::update(&self.parts.shares.shown, |shown| {
-            shown.show(Arc::clone(&config));
+            shown.config = Arc::clone(&config);
         });
         if !changes.is_empty() {
             self.events.push_back(Event::Config(changes, config));
         }
         self.check_reading();
+        self.came(Topic::Config);
+    }
+
+    fn read_statuses(&mut self, records: Vec<StatusRecord>) {
+        let topics = self.parts.host.topics();
+        for record in &records {
+            topics.read(record);
+        }
+        rest_server::update(&self.parts.shares.shown, |shown| {
+            for record in records {
+                shown.statuses.apply(record);
+            }
+        });
+        self.came(Topic::Status);
     }
 
     /// Tells the herder when a reading has come to the end.
@@ -344,7 +339,8 @@ impl Engine {
                 }
                 self.check_reading();
             }
-            Done::Readable(topic) => self.recovered(topic),
+            Done::Rested(topic) => self.try_again(topic),
+            Done::Registered(registered) => self.registrar.take(Instant::now(), registered),
             Done::Ended(work) => {
                 // Their last words came before.
                 while let Ok(report) = self.reported.try_recv() {
@@ -386,7 +382,7 @@ impl Engine {
         });
     }
 
-    pub(super) fn ask(&mut self, request: Request, answer: Option<oneshot::Sender<Answer>>) {
+    pub(super) fn ask(&mut self, request: Request, answer: oneshot::Sender<Answer>) {
         self.requests += 1;
         let id = RequestId(self.requests);
         self.waiting.insert(id, answer);
@@ -403,10 +399,9 @@ impl Engine {
             }
             Err(error) => Answer::Failed(error),
         };
-        match self.waiting.remove(&request).flatten() {
+        if let Some(waiting) = self.waiting.remove(&request) {
             // Whoever asked may have gone.
-            Some(waiting) => drop(waiting.send(answer)),
-            None => registered(answer),
+            drop(waiting.send(answer));
         }
     }
 
@@ -414,7 +409,12 @@ impl Engine {
         let herder = self.parts.herder.deadline();
         let herder = herder.map(|due| self.parts.started + Duration::from_millis(due));
         let reading = self.reading.as_ref().map(|reading| reading.until);
-        herder.into_iter().chain(reading).min()
+        let over = self.ending.as_ref().map(Ending::over_at);
+        // Before the first round and while the worker ends there is nobody to register with.
+        let is_registering = self.parts.herder.is_resolved() && over.is_none();
+        let registrar = self.registrar.due().filter(|_| is_registering);
+        let timers = [herder, reading, registrar, over];
+        timers.into_iter().flatten().min()
     }
 
     fn timeout(&mut self) {
@@ -429,81 +429,7 @@ impl Engine {
         self.events.push_back(Event::Timeout);
     }
 
-    /// Leaves when everything has been said: others may start then what ran here.
-    async fn leave(self) {
-        self.parts.status_writer.flush(FLUSH).await;
-        let mut membership = self.parts.membership;
-        membership.go_on();
-        membership.leave("the worker is being stopped");
-        let within = self.parts.cluster.settings().timeout.min(FLUSH);
-        if tokio::time::timeout(within, membership.close())
-            .await
-            .is_err()
-        {
-            tracing::warn!("the group did not confirm in {within:?} that this worker has left");
-        }
-        tracing::info!("the worker has left its group");
-    }
-
-    fn is_well(&self, topic: Topic) -> bool {
-        !self.trouble.contains_key(&topic)
-    }
-
-    /// Nobody can say when a topic can be read again: it is asked until it can, while everything else goes on.
-    fn fell_ill(&mut self, topic: Topic, error: &KafkaError) {
-        let name = match topic {
-            Topic::Config => self.parts.config_topic.clone(),
-            Topic::Status => self.parts.status_topic.clone(),
-        };
-        tracing::warn!(%error, "topic {name} can not be read");
-        let reason = format!("Topic {name} can not be read: {error}");
-        self.trouble.insert(topic, reason);
-        self.show_health();
-        let cluster = self.parts.cluster.clone();
-        self.work.spawn(async move {
-            while let Err(error) = cluster.offsets(&name, OffsetSpec::Latest).await {
-                tracing::debug!(%error, "topic {name} can still not be read");
-                tokio::time::sleep(PAUSE).await;
-            }
-            Done::Readable(topic)
-        });
-    }
-
-    fn recovered(&mut self, topic: Topic) {
-        match topic {
-            Topic::Config => self.parts.configs.resume(),
-            Topic::Status => self.parts.statuses.resume(),
-        }
-        tracing::info!(?topic, "the topic can be read again");
-        self.trouble.remove(&topic);
-        self.show_health();
-    }
-
-    fn show_health(&self) {
-        let health = match self.trouble.values().next() {
-            Some(reason) => Health::Unhealthy(reason.clone()),
-            None => Health::Healthy,
-        };
-        rest_server::update(&self.parts.shares.shown, |shown| shown.health = health);
-    }
-
     pub(super) fn now(&self) -> Millis {
         millis(self.parts.started.elapsed())
-    }
-}
-
-/// Says what became of a connector of a file.
-fn registered(answer: Answer) {
-    match answer {
-        Answer::Done => tracing::info!("a connector of the folder is registered"),
-        Answer::Failed(RequestError::AlreadyExists { connector }) => {
-            tracing::info!(connector, "it is registered already");
-        }
-        Answer::Failed(error) => {
-            tracing::error!(%error, "a connector of the folder is not registered");
-        }
-        Answer::Elsewhere(_) => tracing::warn!(
-            "another worker leads the group by now: a connector of the folder is not registered unless that worker has it"
-        ),
     }
 }

@@ -6,9 +6,12 @@
 
 mod active_topics;
 mod carry_out;
+mod ending;
 mod engine;
+mod illness;
 mod plugin_calls;
 mod plugins;
+mod registrar;
 mod rest;
 mod settings;
 mod sink_offsets;
@@ -44,6 +47,7 @@ use crate::worker::herder::Herder;
 use crate::worker::member::{Member, MemberError, OtherMembers};
 
 use engine::Engine;
+use illness::Backoff;
 pub use plugins::PluginError;
 use plugins::Plugins;
 use rest::Shares;
@@ -63,7 +67,7 @@ pub struct Job {
     /// The worker file.
     pub worker: Properties,
     pub topics: StorageTopics,
-    /// Connectors that are registered if they are missing, when this worker leads its first round.
+    /// Connectors that are registered if they are missing.
     pub connectors: Vec<Registration>,
 }
 
@@ -107,6 +111,8 @@ pub enum WorkerError {
     Group { group: String, reason: Trouble },
     #[error("no HTTP client: {0}")]
     Http(String),
+    #[error("the worker ended by a mistake in its code: {0}")]
+    Crashed(String),
 }
 
 impl WorkerError {
@@ -132,6 +138,7 @@ impl WorkerError {
             }
             Self::Member(error) => error.hint(),
             Self::Group { reason, .. } => reason.hint.clone(),
+            Self::Crashed(_) => Some("Please report it, with what the log says before.".to_owned()),
             Self::Connector { .. } | Self::Http(_) => None,
         }
     }
@@ -278,6 +285,10 @@ impl Worker {
             embedded::seed(),
         )?;
         let session = Duration::from_millis(member.session_timeout);
+        let backoff = Backoff {
+            first: Duration::from_millis(member.retry_backoff),
+            longest: Duration::from_millis(member.retry_backoff_max),
+        };
         let stores = tokio::select! {
             stores = self.when_kafka_answers(async || self.read_topics().await) => stores?,
             () = &mut stop => return Ok(()),
@@ -311,9 +322,10 @@ impl Worker {
             status_topic: topics.status.name.clone(),
             worker_id: self.id,
             connectors: self.job.connectors,
+            backoff,
             started: self.started,
         });
-        let ended = engine.run(stop).await;
+        let ended = Box::pin(engine.run(stop)).await;
         drop(self.serving);
         ended
     }
@@ -355,7 +367,7 @@ impl Worker {
         let _ = self.shares.host.set(host.clone());
         rest_server::update(&self.shares.shown, |shown| {
             shown.statuses = statuses;
-            shown.show(configs.snapshot());
+            shown.config = configs.snapshot();
         });
         Ok(Stores {
             host,

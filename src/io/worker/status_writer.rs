@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::seeder::SeedRecord;
@@ -57,11 +58,11 @@ impl StatusWriter {
     }
 
     /// Waits until everything has been written, or the time is up.
-    pub(super) async fn flush(&self, within: Duration) {
+    pub(super) async fn flush(&self, until: Instant) {
         let (done, written) = oneshot::channel();
         let _ = self.statuses.send(Item::Flush(done));
-        if tokio::time::timeout(within, written).await.is_err() {
-            tracing::warn!("the last statuses could not be written in {within:?}");
+        if tokio::time::timeout_at(until, written).await.is_err() {
+            tracing::warn!("the last statuses could not be written in time");
         }
     }
 }

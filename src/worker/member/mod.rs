@@ -231,6 +231,11 @@ impl Member {
         self.state != State::Stable || self.needs_round()
     }
 
+    /// Returns whether the member has its place in the group: no round is needed, and there is a connection to the coordinator.
+    pub fn is_in_step(&self) -> bool {
+        !self.is_rebalancing() && self.coordinator.is_known()
+    }
+
     /// Returns when the last request was sent by whose success the broker confirmed the present generation.
     pub fn confirmed(&self) -> Option<Millis> {
         self.confirmed

@@ -6,10 +6,13 @@ use axum::body::Body;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use indexmap::IndexMap;
+use serde_json::json;
 
 use super::call::Call;
 use super::signature::{ALGORITHM, Algorithm, SIGNATURE};
 use crate::io::embedded::rest_server::error;
+use crate::io::worker::Registration;
+use crate::model::connector_config::TargetState;
 use crate::model::rest::{connector_path, error_message};
 use crate::model::storage_records::SessionKey;
 
@@ -116,4 +119,39 @@ pub(in crate::io::worker) async fn post_tasks(
     }
     let body = answer.bytes().await.unwrap_or_default();
     Err(format!("{url}: {status}: {}", error_message(&body)))
+}
+
+/// Has the leader create a connector. An error is what it said; `None` where that may pass: the connector exists, or a round
+/// goes on.
+pub(in crate::io::worker) async fn post_connector(
+    http: &reqwest::Client,
+    leader_url: &str,
+    registration: &Registration,
+) -> Result<(), Option<String>> {
+    let url = format!("{}/connectors", leader_url.trim_end_matches('/'));
+    let mut body = json!({ "name": registration.connector, "config": registration.config });
+    if let Some(initial) = registration.initial {
+        body["initial_state"] = json!(match initial {
+            TargetState::Started => "RUNNING",
+            TargetState::Paused => "PAUSED",
+            TargetState::Stopped => "STOPPED",
+        });
+    }
+    let request = http
+        .post(&url)
+        .timeout(TIMEOUT)
+        .header(header::ACCEPT, "application/json")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body.to_string());
+    let answer = request.send().await;
+    let answer = answer.map_err(|failed| Some(format!("{url}: {failed}")))?;
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    if status == StatusCode::CONFLICT {
+        return Err(None);
+    }
+    let body = answer.bytes().await.unwrap_or_default();
+    Err(Some(format!("{url}: {status}: {}", error_message(&body))))
 }

@@ -22,7 +22,7 @@ use crate::worker::herder::{Request, RequestError};
 use super::plugins::Plugins;
 use super::sink_offsets::SinkOffsets;
 use super::status_writer::StatusWriter;
-pub(super) use forward::{TaskPost, post_tasks};
+pub(super) use forward::{TaskPost, post_connector, post_tasks};
 pub(super) use signature::{Algorithm, new_key};
 
 /// A request on its way to the herder.
