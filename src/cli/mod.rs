@@ -1,5 +1,6 @@
 //! What was typed and what is said: one subcommand, one file.
 
+mod accept;
 mod args;
 mod capture;
 mod config;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::accept;
 use crate::cli::args::{ReportFormat, rename, shown_text};
 use crate::cli::rest::RestFlags;
 use crate::model::connector_config::TargetState;
-use crate::plan::findings::CATALOGUE;
 use crate::plan::{Choices, Rename, ReplicationFactor, Verification};
 
 /// Move a standalone deployment to distributed mode, with the position of every connector
@@ -42,7 +42,7 @@ pub struct Migrate {
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
     pub output: ReportFormat,
     /// Accept a blocking finding by its id, or ID:NAME for one connector
-    #[arg(long, value_name = "ID", value_parser = accepted)]
+    #[arg(long, value_name = "ID", value_parser = accept::accepted)]
     pub accept: Vec<String>,
     /// How the result is verified beyond reading it back
     #[arg(long, value_enum, default_value_t = Verify::Control, value_name = "HOW")]
@@ -156,7 +156,7 @@ pub enum State {
 impl Migrate {
     /// Returns what is accepted, one by one.
     pub fn accepted(&self) -> impl Iterator<Item = &str> {
-        self.accept.iter().flat_map(|text| split(text))
+        accept::each(&self.accept)
     }
 
     /// Returns what these flags mean to the plan.
@@ -209,44 +209,6 @@ fn replication_factor(text: &str) -> Result<ReplicationFactor, String> {
     }
 }
 
-/// Refuses an id that no finding has: what is misspelt would accept nothing.
-fn accepted(text: &str) -> Result<String, String> {
-    match split(text).into_iter().map(id).find(|id| !is_known(id)) {
-        None => Ok(text.to_owned()),
-        Some(id) => Err(format!(
-            "no finding has the id {id}; the plan prints the ids, such as P32 or no-position"
-        )),
-    }
-}
-
-/// Splits `P32,P57:orders` at the commas; one that is in a connector's name stays: no known id follows it.
-fn split(text: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    let mut from = 0;
-    while let Some(comma) = rest[from..].find(',').map(|at| from + at) {
-        let (one, next) = (&rest[..comma], &rest[comma + 1..]);
-        if one.contains(':') && !is_known(id(next.split(',').next().unwrap_or_default())) {
-            from = comma + 1;
-            continue;
-        }
-        found.push(one);
-        (rest, from) = (next, 0);
-    }
-    found.push(rest);
-    found
-}
-
-/// Returns the id of `ID` or `ID:NAME`.
-fn id(accepted: &str) -> &str {
-    accepted.split_once(':').map_or(accepted, |(id, _)| id)
-}
-
-fn is_known(id: &str) -> bool {
-    let mut known = CATALOGUE.iter();
-    known.any(|pitfall| pitfall.id.eq_ignore_ascii_case(id))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -282,24 +244,6 @@ mod tests {
         assert_eq!(args.source.rename[0].new, "b=c");
         assert!(parsed(&["--set", "=x"]).is_err());
         assert!(parsed(&["--rename", "a="]).is_err());
-    }
-
-    #[test]
-    fn accepted_ids_stand_one_by_one_or_with_commas_which_names_may_have_too() {
-        let accepted = |text: &str| -> Result<Vec<String>, String> {
-            let parsed = parsed(&["--accept", text])?;
-            Ok(parsed.accepted().map(str::to_owned).collect())
-        };
-        let is = |text: &str, expected: &[&str]| {
-            assert_eq!(accepted(text).unwrap(), expected, "{text}");
-        };
-        is("P32", &["P32"]);
-        is("P32,p57:a", &["P32", "p57:a"]);
-        is("P57:a,b,c,P32", &["P57:a,b,c", "P32"]);
-        is("P57:a,P32:b,c", &["P57:a", "P32:b,c"]);
-        for wrong in ["nothing", "P32,nothing", "P32,", ",P32"] {
-            assert!(accepted(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::cli::connect::{file_failed, kafka_failed, store_failed, with_hint};
 use crate::cli::error::{CliError, Kind, Outcome};
 use crate::cli::output::Ui;
 use crate::cli::table::printable;
-use crate::cli::{listing, runtime};
+use crate::cli::{accept, listing, runtime};
 use crate::io::files::{self, Written};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::{observe, offset_store, providers};
@@ -41,7 +41,7 @@ pub(super) struct Export {
     rename: Vec<Rename>,
     /// Accept a blocking finding by its id: P20, although a connector is at work; P11, of a key in two partitions the record
     /// where its next one goes; aborted-records, what an aborted transaction wrote
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    #[arg(long, value_name = "ID", value_parser = accept::accepted)]
     accept: Vec<String>,
     /// Make the same checks and write nothing; exit code 3 when there is something to write
     #[arg(long)]
@@ -107,7 +107,7 @@ async fn decide(global: &Global, export: &Export) -> Result<(String, ExportPlan)
     let choices = ExportChoices {
         only: export.connector.clone(),
         renames: export.rename.clone(),
-        accept: export.accept.iter().cloned().collect(),
+        accept: accept::each(&export.accept).map(str::to_owned).collect(),
     };
     let plan =
         offset_export::make(&topic, &choices, &at_work, &elsewhere).map_err(super::plan_failed)?;
