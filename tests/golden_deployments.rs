@@ -173,7 +173,10 @@ fn plan_of(folder: &Path) -> Plan {
     let case: Case = serde_json::from_str(&read(&folder.join("case.json")))
         .unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let deployment = deployment(folder, &case);
-    let observed = (!case.offline).then(|| observed(&case.cluster));
+    let mut observed = (!case.offline).then(|| observed(&case.cluster));
+    if let (Some(observed), Ok(draft)) = (&mut observed, make(&deployment, &choices(&case), None)) {
+        observed.source_stores = SourceStores::of(&draft.worker);
+    }
     make(&deployment, &choices(&case), observed.as_ref())
         .unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
 }

@@ -123,12 +123,23 @@ pub struct StoredConnector {
 impl StoredConnector {
     /// Returns the store of positions that it has beside `workers`, the workers' topic; a sink has none.
     pub fn own_store(&self, stores: &SourceStores, workers: &str) -> Option<OwnStore> {
+        let store = stores.own(workers, &self.settings());
+        store.filter(|_| !self.is_sink())
+    }
+
+    /// Returns the topic where its positions may be instead, as [`SourceStores::unclear`] does; a sink has none.
+    pub fn unclear_store(&self, stores: &SourceStores, workers: &str) -> Option<String> {
+        let settings = self.settings();
+        let topic = stores.unclear(workers, &settings);
+        topic.filter(|_| !self.is_sink()).map(str::to_owned)
+    }
+
+    pub(in crate::plan) fn is_sink(&self) -> bool {
         let settings = self.settings();
         let class = settings
             .get("connector.class")
             .map_or("", |class| class.trim());
-        let is_sink = kinds::kind_of(class, &settings, None) == ConnectorKind::Sink;
-        stores.own(workers, &settings).filter(|_| !is_sink)
+        kinds::kind_of(class, &settings, None) == ConnectorKind::Sink
     }
 
     /// Returns its configuration without the settings that are null.

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::offset_file::OffsetEntry;
 use crate::plan::findings::Findings;
 use crate::plan::findings::offsets as told;
+use crate::plan::findings::own_store::CLEAR;
 use crate::plan::offset_seed::{
     OffsetTopic, SeedError, UNTIL_DECIDED, as_it_lies, entries, new_names, selected, undecided,
 };
-use crate::plan::{Class, Finding, Rename, positions};
+use crate::plan::{Class, Finding, Rename, offset_truth, positions};
 
 /// What the user chose.
 #[derive(Debug, Clone, Default)]
@@ -48,16 +49,25 @@ impl ExportPlan {
     }
 }
 
-/// Decides what to write. `at_work` says of connectors why their positions still move, `elsewhere` names the offset topics that
-/// connectors have in another Kafka cluster.
+/// What is known of connectors beside the topic, by connector.
+#[derive(Debug, Clone, Default)]
+pub struct Circumstances {
+    /// Why its positions still move.
+    pub at_work: BTreeMap<String, String>,
+    /// The offset topic that it has in another Kafka cluster.
+    pub elsewhere: BTreeMap<String, String>,
+    /// The one that it may have there, see [`SourceStores::unclear`](crate::model::worker_config::SourceStores::unclear).
+    pub unclear: BTreeMap<String, String>,
+}
+
+/// Decides what to write.
 ///
 /// # Errors
 /// A name that the topic does not have, or a rename onto another connector's name.
 pub fn make(
     topic: &OffsetTopic,
     choices: &ExportChoices,
-    at_work: &BTreeMap<String, String>,
-    elsewhere: &BTreeMap<String, String>,
+    beside: &Circumstances,
 ) -> Result<ExportPlan, SeedError> {
     let place = format!("topic {}", topic.name);
     let sorted = positions::sort(&entries(topic), &choices.renames);
@@ -75,16 +85,7 @@ pub fn make(
             "they are left out: no worker uses them",
         );
     }
-    for (name, own) in elsewhere {
-        if choices.only.is_empty() || choices.only.contains(name) {
-            findings.block(
-                "P42",
-                name.as_str(),
-                format!("{name} has its positions in topic {own} of another Kafka cluster, which is not read"),
-                "--connector NAME exports the others; or --accept P42, for the copies in the workers' topic, which may be older",
-            );
-        }
-    }
+    of_other_clusters(choices, beside, &mut findings);
     for ((name, of), compared) in sorted.of.iter().zip(as_it_lies(&sorted, topic)) {
         told::entries_of(name, of, &mut findings);
         if compared.doubled.count > 0 {
@@ -99,7 +100,7 @@ pub fn make(
                 findings.warn(told::ABORTED, name.as_str(), message, "");
             }
         }
-        if let Some(why) = at_work.get(name).filter(|_| of.live() > 0) {
+        if let Some(why) = beside.at_work.get(name).filter(|_| of.live() > 0) {
             findings.block(
                 "P20",
                 name.as_str(),
@@ -129,6 +130,22 @@ pub fn make(
         connectors,
         findings: findings.sorted(),
     })
+}
+
+fn of_other_clusters(choices: &ExportChoices, beside: &Circumstances, findings: &mut Findings<'_>) {
+    let is_asked = |name: &String| choices.only.is_empty() || choices.only.contains(name);
+    for (name, own) in beside.elsewhere.iter().filter(|(name, _)| is_asked(name)) {
+        findings.block(
+            "P42",
+            name.as_str(),
+            format!("{name} has its positions in topic {own} of another Kafka cluster, which is not read"),
+            "--connector NAME exports the others; or --accept P42, for the copies in the workers' topic, which may be older",
+        );
+    }
+    for (name, own) in beside.unclear.iter().filter(|(name, _)| is_asked(name)) {
+        let message = offset_truth::unclear("the config topic", name, own);
+        findings.warn("P42", name.as_str(), message, CLEAR);
+    }
 }
 
 /// What can be done when the workers' positions are not what was committed.
@@ -169,6 +186,10 @@ mod tests {
         }
     }
 
+    fn nothing() -> Circumstances {
+        Circumstances::default()
+    }
+
     #[test]
     fn live_positions_become_entries_and_reset_ones_do_not() {
         let topic = topic(&[
@@ -177,13 +198,7 @@ mod tests {
             (r#"["b",{}]"#, Some("{}")),
             ("rubbish", Some("{}")),
         ]);
-        let plan = make(
-            &topic,
-            &ExportChoices::default(),
-            &BTreeMap::new(),
-            &BTreeMap::new(),
-        )
-        .unwrap();
+        let plan = make(&topic, &ExportChoices::default(), &nothing()).unwrap();
         let keys: Vec<_> = plan.entries.iter().filter_map(|e| e.key.clone()).collect();
         assert_eq!(keys, [r#"["a",{"n":1.5}]"#, r#"["b",{}]"#]);
         assert_eq!(plan.entries[0].value.as_deref(), Some(&b"{\"p\": 1}"[..]));
@@ -202,14 +217,14 @@ mod tests {
             }],
             ..ExportChoices::default()
         };
-        let plan = make(&topic, &choices, &BTreeMap::new(), &BTreeMap::new()).unwrap();
+        let plan = make(&topic, &choices, &nothing()).unwrap();
         assert_eq!(plan.entries.len(), 1);
         assert_eq!(plan.entries[0].key.as_deref(), Some(&br#"["a",{}]"#[..]));
         let unknown = ExportChoices {
             only: vec!["c".to_owned()],
             ..ExportChoices::default()
         };
-        let error = make(&topic, &unknown, &BTreeMap::new(), &BTreeMap::new()).unwrap_err();
+        let error = make(&topic, &unknown, &nothing()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "no entry of topic t belongs to connector c"
@@ -219,20 +234,17 @@ mod tests {
     #[test]
     fn a_running_connector_stops_it_unless_that_is_accepted_and_so_does_a_key_in_two_partitions() {
         let mut topic = topic(&[(r#"["a",{}]"#, Some("{}"))]);
-        let at_work = BTreeMap::from([("a".to_owned(), "1 running task".to_owned())]);
-        let plan = make(
-            &topic,
-            &ExportChoices::default(),
-            &at_work,
-            &BTreeMap::new(),
-        )
-        .unwrap();
+        let at_work = Circumstances {
+            at_work: BTreeMap::from([("a".to_owned(), "1 running task".to_owned())]),
+            ..nothing()
+        };
+        let plan = make(&topic, &ExportChoices::default(), &at_work).unwrap();
         assert_eq!(plan.blocked().next().map(|f| f.id.as_str()), Some("P20"));
         let accepted = ExportChoices {
             accept: BTreeSet::from(["P20".to_owned()]),
             ..ExportChoices::default()
         };
-        let plan = make(&topic, &accepted, &at_work, &BTreeMap::new()).unwrap();
+        let plan = make(&topic, &accepted, &at_work).unwrap();
         assert_eq!((plan.blocked().count(), &*plan.findings[0].id), (0, "P20"));
         for record in topic.stored.values_mut() {
             record.elsewhere = vec![Elsewhere {
@@ -240,34 +252,38 @@ mod tests {
                 value: Some(Bytes::from_static(b"{\"p\":2}")),
             }];
         }
-        let plan = make(
-            &topic,
-            &ExportChoices::default(),
-            &BTreeMap::new(),
-            &BTreeMap::new(),
-        )
-        .unwrap();
+        let plan = make(&topic, &ExportChoices::default(), &nothing()).unwrap();
         assert_eq!(plan.blocked().next().map(|f| f.id.as_str()), Some("P11"));
         let accepted = ExportChoices {
             accept: BTreeSet::from(["P11".to_owned()]),
             ..ExportChoices::default()
         };
-        let plan = make(&topic, &accepted, &BTreeMap::new(), &BTreeMap::new()).unwrap();
+        let plan = make(&topic, &accepted, &nothing()).unwrap();
         assert_eq!((plan.blocked().count(), plan.entries.len()), (0, 1));
     }
 
     #[test]
     fn a_connector_whose_offset_topic_is_not_seen_stops_it_unless_others_are_asked_for() {
         let topic = topic(&[(r#"["a",{}]"#, Some("{}")), (r#"["b",{}]"#, Some("{}"))]);
-        let elsewhere = BTreeMap::from([("a".to_owned(), "own".to_owned())]);
+        let own = BTreeMap::from([("a".to_owned(), "own".to_owned())]);
+        let elsewhere = Circumstances {
+            elsewhere: own.clone(),
+            ..nothing()
+        };
         let all = ExportChoices::default();
-        let plan = make(&topic, &all, &BTreeMap::new(), &elsewhere).unwrap();
+        let plan = make(&topic, &all, &elsewhere).unwrap();
         assert_eq!(plan.blocked().next().map(|f| f.id.as_str()), Some("P42"));
+        let perhaps = Circumstances {
+            unclear: own,
+            ..nothing()
+        };
+        let plan = make(&topic, &all, &perhaps).unwrap();
+        assert_eq!((plan.blocked().count(), &*plan.findings[0].id), (0, "P42"));
         let other = ExportChoices {
             only: vec!["b".to_owned()],
             ..all
         };
-        let plan = make(&topic, &other, &BTreeMap::new(), &elsewhere).unwrap();
+        let plan = make(&topic, &other, &elsewhere).unwrap();
         assert_eq!(plan.blocked().count(), 0);
     }
 
@@ -317,7 +333,7 @@ mod tests {
                 };
                 target.topic.stored.insert(record.key, stored);
             }
-            let back = make(&target.topic, &ExportChoices::default(), &BTreeMap::new(), &BTreeMap::new()).unwrap();
+            let back = make(&target.topic, &ExportChoices::default(), &nothing()).unwrap();
             proptest::prop_assert_eq!(live(&back.entries), live(&entries));
             let again = offset_seed::make(&file, &choices, &target).unwrap();
             proptest::prop_assert!(again.records.is_empty());

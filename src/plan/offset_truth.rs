@@ -89,6 +89,13 @@ pub enum Standing {
     Empty,
 }
 
+/// Says that `topic` may be another than the workers', and that this cannot be told.
+pub fn unclear(place: &str, name: &str, topic: &str) -> String {
+    format!(
+        "{place}: whether {name} keeps its positions in topic {topic} of another Kafka cluster than the workers' is up to a config provider, and not known here: it is taken for theirs"
+    )
+}
+
 impl Stores {
     /// Adds a store that is not a worker.
     pub fn add(&mut self, kind: StoreKind, name: String, rows: Vec<OffsetRow>) {

@@ -53,7 +53,7 @@ pub(super) async fn look(
         let source = source_worker(session, &inputs, &draft)?;
         let read_as = (
             isolations(&draft.worker).map_err(settings_failed)?,
-            source_stores(&draft.worker).map_err(settings_failed)?,
+            source_stores(&draft.worker, draft.connectors.iter().map(|c| &c.config)),
         );
         let waits = |waiting: &Waiting| session.ui.note(&waits_for(waiting));
         let mut observed = observe::observe(&reach.cluster, &draft, read_as, &source, waits)

@@ -18,7 +18,7 @@ use crate::io::files::{self, Written};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::{observe, offset_store, providers};
 use crate::model::offset_file;
-use crate::plan::offset_export::{self, ExportChoices, ExportPlan};
+use crate::plan::offset_export::{self, Circumstances, ExportChoices, ExportPlan};
 use crate::plan::render::count;
 use crate::plan::{Rename, StoredConnector};
 
@@ -91,26 +91,31 @@ async fn decide(global: &Global, export: &Export) -> Result<(String, ExportPlan)
     let store = ClusterStore::open(&export.connection, global.timeout).await?;
     let mut topic = store.offset_topic().await?;
     let connectors = store.connectors().await?;
-    let mut elsewhere = BTreeMap::new();
+    let mut beside = Circumstances::default();
+    let stores = store.source_stores(connectors.values());
+    let workers = store.wanted().name.as_str();
     for (name, connector) in &connectors {
-        let Some(own) = store.own_store(connector) else {
+        let unclear = connector.unclear_store(&stores, workers);
+        beside
+            .unclear
+            .extend(unclear.map(|topic| (name.clone(), topic)));
+        let Some(own) = connector.own_store(&stores, workers) else {
             continue;
         };
         if own.is_elsewhere {
-            elsewhere.insert(name.clone(), own.topic);
+            beside.elsewhere.insert(name.clone(), own.topic);
         } else {
             let read = store.own_offset_topic(&own, connector).await?;
             topic.replace(&read, name);
         }
     }
-    let at_work = at_work(&store, connectors).await?;
+    beside.at_work = at_work(&store, connectors).await?;
     let choices = ExportChoices {
         only: export.connector.clone(),
         renames: export.rename.clone(),
         accept: accept::each(&export.accept).map(str::to_owned).collect(),
     };
-    let plan =
-        offset_export::make(&topic, &choices, &at_work, &elsewhere).map_err(super::plan_failed)?;
+    let plan = offset_export::make(&topic, &choices, &beside).map_err(super::plan_failed)?;
     Ok((topic.name, plan))
 }
 

@@ -1,6 +1,6 @@
 //! `connectctl offsets seed`: look → show → ask → look again → write → read back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -15,11 +15,11 @@ use crate::cli::output::Ui;
 use crate::cli::{consent, listing, progress, runtime};
 use crate::io::apply::Journal;
 use crate::io::consent::{Approved, Consent};
-use crate::io::offset_store::{self, Seeding, WatchedFile, Written};
+use crate::io::offset_store::{self, Reading, Seeding, WatchedFile, Written, read_own};
 use crate::io::storage_topics::{self, Found};
 use crate::plan::offset_seed::{self, SeedChoices, SeedPlan, SeedTarget};
 use crate::plan::storage_topics::{TopicFault, judge};
-use crate::plan::{OffsetsFile, Rename, Step, Stopped, render};
+use crate::plan::{OffsetsFile, OwnOffsets, Rename, Step, Stopped, render};
 
 /// Copy the positions of a standalone worker's file into the offset topic, byte for byte
 ///
@@ -133,20 +133,53 @@ async fn flow(
 
 async fn look(store: &ClusterStore, args: &Seed) -> Result<Look, CliError> {
     let file = offset_store::read_file(&args.file).map_err(store_failed)?;
-    let target = SeedTarget {
-        topic: store.offset_topic().await?,
-        faults: faults(store).await?,
-        connectors: store.connectors().await?,
-        source_stores: store.source_stores.clone(),
-    };
     let choices = SeedChoices {
         only: args.connector.clone(),
         renames: args.rename.clone(),
         overwrite_offsets: args.overwrite_offsets,
         source_stopped: args.source_stopped,
     };
+    let connectors = store.connectors().await?;
+    let source_stores = store.source_stores(connectors.values());
+    let mut target = SeedTarget {
+        topic: store.offset_topic().await?,
+        faults: faults(store).await?,
+        connectors,
+        source_stores,
+        own_offsets: BTreeMap::new(),
+    };
+    target.own_offsets = own_offsets(store, &file, &choices, &target).await?;
     let plan = offset_seed::make(&file, &choices, &target).map_err(super::plan_failed)?;
     Ok(Look { file, target, plan })
+}
+
+/// Reads what the connectors to seed keep in offset topics of their own.
+async fn own_offsets(
+    store: &ClusterStore,
+    file: &OffsetsFile,
+    choices: &SeedChoices,
+    target: &SeedTarget,
+) -> Result<BTreeMap<String, OwnOffsets>, CliError> {
+    let (stores, workers) = (&target.source_stores, target.topic.name.as_str());
+    let connectors = target.connectors.iter();
+    let with_own = connectors.filter(|(_, c)| c.own_store(stores, workers).is_some());
+    let mut with_own: Vec<_> = with_own.map(|(name, c)| (name, c.settings())).collect();
+    // A file may be long, and few connectors have a topic of their own.
+    if with_own.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let wanted = offset_seed::names(file, choices).map_err(super::plan_failed)?;
+    with_own.retain(|(name, _)| wanted.contains(name));
+    let reading = Reading {
+        workers,
+        isolations: store.isolations(),
+        stores,
+    };
+    let connectors = with_own.iter();
+    let connectors = connectors.map(|(name, settings)| (name.as_str(), settings));
+    read_own(&store.cluster, reading, connectors)
+        .await
+        .map_err(kafka_failed)
 }
 
 /// What would lose the offsets again, or keep them from being written.

@@ -185,7 +185,8 @@ pub(super) struct ClusterStore {
     pub(super) cluster: Cluster,
     topics: StorageTopics,
     isolations: Isolations,
-    pub(super) source_stores: SourceStores,
+    /// The brokers by which the cluster was reached: those of the file, or of a flag that stands in for them.
+    reached_at: Vec<String>,
 }
 
 impl ClusterStore {
@@ -199,20 +200,26 @@ impl ClusterStore {
         let file = PropertiesFile::read(path)?;
         let topics = file.storage_topics()?;
         let isolations = isolations(&file.properties).map_err(settings_failed)?;
-        let source_stores = source_stores(&file.properties).map_err(settings_failed)?;
-        let cluster = connect::connect(connection.settings(timeout)?).await?;
+        let settings = connection.settings(timeout)?;
+        let reached_at = settings.bootstrap.clone();
+        let cluster = connect::connect(settings).await?;
         Ok(Self {
             file,
             cluster,
             topics,
             isolations,
-            source_stores,
+            reached_at,
         })
     }
 
     /// Returns the offset topic as the worker file wants it.
     pub(super) fn wanted(&self) -> &StorageTopic {
         &self.topics.offset
+    }
+
+    /// Returns how the workers read their topics.
+    pub(super) fn isolations(&self) -> Isolations {
+        self.isolations
     }
 
     /// Reads the offset topic, which must exist.
@@ -230,9 +237,14 @@ impl ClusterStore {
         self.read(&self.wanted().name, isolation).await
     }
 
-    /// Returns the store of positions that a connector has beside the workers' topic.
-    pub(super) fn own_store(&self, connector: &StoredConnector) -> Option<OwnStore> {
-        connector.own_store(&self.source_stores, &self.wanted().name)
+    /// Returns where the sources of the workers keep their positions; these are the connectors that will be asked for.
+    pub(super) fn source_stores<'a>(
+        &self,
+        connectors: impl IntoIterator<Item = &'a StoredConnector>,
+    ) -> SourceStores {
+        let connectors = connectors.into_iter().map(StoredConnector::settings);
+        let connectors: Vec<_> = connectors.collect();
+        source_stores(&self.file.properties, &connectors).met_at(&self.reached_at)
     }
 
     /// Reads the offset topic that a connector has of its own as its tasks would; a topic that does not exist holds nothing.

@@ -20,7 +20,7 @@ use crate::cli::table::{printable, table};
 use crate::io::offset_store;
 use crate::model::worker_config::{OFFSET_STORAGE_FILE_FILENAME, distributed_by};
 use crate::plan::offset_rows::OffsetRow;
-use crate::plan::offset_truth::{Standing, Store, StoreKind, Stores, Truth};
+use crate::plan::offset_truth::{Standing, Store, StoreKind, Stores, Truth, unclear};
 use crate::plan::{ConnectorKind, StoredConnector, consumer_group, kinds};
 
 /// Say which store holds the truth about a connector's position, and the position
@@ -166,8 +166,12 @@ async fn look_at_cluster(
     let loaded = topic.map(|topic| Loaded::of_topic(&topic, false));
     let found = loaded.map_or_else(Vec::new, |loaded| rows(ui, loaded, &name));
     stores.add(StoreKind::OffsetTopic, workers.clone(), found);
-    let own = stores.registered.as_ref();
-    let own = own.and_then(|connector| Some((connector, store.own_store(connector)?)));
+    let source_stores = store.source_stores(&stores.registered);
+    let registered = stores.registered.as_ref();
+    if let Some(topic) = registered.and_then(|c| c.unclear_store(&source_stores, &workers)) {
+        ui.warning(&printable(&unclear("the config topic", &name, &topic)));
+    }
+    let own = registered.and_then(|c| Some((c, c.own_store(&source_stores, &workers)?)));
     match own {
         Some((_, own)) if own.is_elsewhere => stores.elsewhere = Some(own.topic),
         Some((connector, own)) => {

@@ -141,7 +141,11 @@ pub async fn control(
     let rest = RestServer::start().await.map_err(EmbeddedError::Listen)?;
     let url = rest.url();
     let settings = settings::membership(&job.worker, &url, OtherMembers::Leave, seed())?;
-    let read_as = (isolations(&job.worker)?, source_stores(&job.worker)?);
+    let configs = job.connectors.iter().map(|c| &c.config);
+    let read_as = (
+        isolations(&job.worker)?,
+        source_stores(&job.worker, configs),
+    );
     let started = Instant::now();
     let client = GroupClient::new(&cluster, &job.group);
     let patience = cluster.settings().timeout;

@@ -4,10 +4,13 @@
 //! when it is that there is none: `KafkaOffsetBackingStore.get` answers every key, with null where it has nothing, and
 //! `ConnectorOffsetBackingStore.get` puts these answers over the others. What only the workers' topic has is never found.
 
+use indexmap::IndexMap;
+
 use super::{Evidence, Findings};
 use crate::model::worker_config::{OWN_TOPIC, OwnStore, SourceStores};
 use crate::plan::OwnOffsets;
 use crate::plan::connectors::Moving;
+use crate::plan::offset_truth;
 use crate::plan::positions::{Examples, OfConnector};
 
 pub(super) fn find(
@@ -16,119 +19,176 @@ pub(super) fn find(
     of: &OfConnector,
     findings: &mut Findings<'_>,
 ) {
-    let name = connector.name.as_str();
-    let found = evidence.observed.and_then(|o| o.own_offsets.get(name));
-    let store = found.map(|found| found.store.clone()).or_else(|| {
-        let workers = evidence.storage.offset.name.as_str();
-        SourceStores::of(evidence.worker()).own(workers, &connector.config)
-    });
-    let Some(store) = store else {
+    let as_written;
+    let stores = if let Some(observed) = evidence.observed {
+        &observed.source_stores
+    } else {
+        as_written = SourceStores::of(evidence.worker());
+        &as_written
+    };
+    let (name, place) = (connector.name.as_str(), connector.origin());
+    let workers = evidence.storage.offset.name.as_str();
+    let sought = Sought {
+        place: &place,
+        name,
+        remedies: Remedies::OfMigrate,
+    };
+    if connector.is_source() {
+        sought.unclear(stores, workers, &connector.config, findings);
+    }
+    let Some(store) = stores.own(workers, &connector.config) else {
         return;
     };
-    let place = connector.origin();
-    match found {
-        _ if !connector.is_source() && (store.is_elsewhere || !store.is_named) => {}
-        _ if store.is_elsewhere => elsewhere(&place, name, &store, findings),
-        Some(found) if connector.is_source() => compared(&place, name, found, of, findings),
-        _ => another(&place, name, &store, findings),
+    let found = evidence.observed.and_then(|o| o.own_offsets.get(name));
+    if connector.is_source() {
+        sought.judge(&store, found, of, findings);
+    } else if store.is_named && !store.is_elsewhere {
+        sought.another(&store, findings);
     }
 }
 
-/// What is seeded is not found, and where it would be is not read.
-fn elsewhere(place: &str, name: &str, store: &OwnStore, findings: &mut Findings<'_>) {
-    let own = &store.topic;
-    let ways = if store.is_named {
-        "remove offsets.storage.topic, where sources are not exactly-once: its positions are then found where they are seeded; "
-    } else {
-        ""
-    };
-    findings.block(
-        "P42",
-        name,
-        format!("{}, and it is not read from here", told(place, name, store)),
-        format!("{ways}give its clients the bootstrap.servers of the workers if it is the same cluster; or --accept P42:{name} if its positions stand in topic {own} there, such as after connectctl offsets seed with a worker file that names that cluster"),
-    );
+/// What the finding advises: a finding that stops `migrate` can be accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::plan) enum Remedies {
+    OfMigrate,
+    OfSeed,
 }
 
-fn told(place: &str, name: &str, store: &OwnStore) -> String {
-    let own = &store.topic;
-    if !store.is_elsewhere {
-        return format!(
-            "{place}: {name} has {OWN_TOPIC}={own}, which standalone ignored; a distributed worker looks for its positions there alone"
+/// A source whose tasks may look elsewhere than in the workers' topic.
+#[derive(Debug)]
+pub(in crate::plan) struct Sought<'a> {
+    /// Where its configuration stands.
+    pub place: &'a str,
+    pub name: &'a str,
+    pub remedies: Remedies,
+}
+
+impl Sought<'_> {
+    /// Says that it has a store of its own, which stops the plan unless the positions are there already.
+    pub(in crate::plan) fn judge(
+        &self,
+        store: &OwnStore,
+        found: Option<&OwnOffsets>,
+        of: &OfConnector,
+        findings: &mut Findings<'_>,
+    ) {
+        match found {
+            _ if store.is_elsewhere => self.elsewhere(store, findings),
+            Some(found) => self.compared(found, of, findings),
+            None => self.another(store, findings),
+        }
+    }
+
+    /// What is seeded is not found, and where it would be is not read.
+    fn elsewhere(&self, store: &OwnStore, findings: &mut Findings<'_>) {
+        let (name, own) = (self.name, &store.topic);
+        let ways = if store.is_named {
+            "remove offsets.storage.topic, where sources are not exactly-once: its positions are then found where they are seeded; "
+        } else {
+            ""
+        };
+        let last = match self.remedies {
+            Remedies::OfMigrate => format!(
+                "or --accept P42:{name} if its positions stand in topic {own} there, such as after connectctl offsets seed with a worker file that names that cluster"
+            ),
+            Remedies::OfSeed => format!(
+                "or seed topic {own} there, with a worker file that names that cluster and has offset.storage.topic={own}"
+            ),
+        };
+        findings.block(
+            "P42",
+            name,
+            format!("{}, and it is not read from here", self.told(store)),
+            format!("{ways}give its clients the bootstrap.servers of the workers if it is the same cluster; {last}"),
         );
     }
-    let why = if store.is_named {
-        format!("has {OWN_TOPIC}={own}, which standalone ignored")
-    } else {
-        "is a source of exactly-once workers".to_owned()
-    };
-    format!(
-        "{place}: {name} {why}, and its clients have other bootstrap.servers than the workers: a distributed worker looks for its positions in topic {own} of that Kafka cluster alone"
-    )
-}
 
-fn compared(
-    place: &str,
-    name: &str,
-    found: &OwnOffsets,
-    of: &OfConnector,
-    findings: &mut Findings<'_>,
-) {
-    let positions = of.positions.iter();
-    let differing = found.differing(positions.map(|p| (&p.key, p.value.as_ref())));
-    let mut shown = Examples::default();
-    for key in differing {
-        shown.add(|| String::from_utf8_lossy(key).into_owned());
+    fn told(&self, store: &OwnStore) -> String {
+        let (place, name, own) = (self.place, self.name, &store.topic);
+        if !store.is_elsewhere {
+            return format!(
+                "{place}: {name} has {OWN_TOPIC}={own}, which standalone ignored; a distributed worker looks for its positions there alone"
+            );
+        }
+        let why = if store.is_named {
+            format!("has {OWN_TOPIC}={own}, which standalone ignored")
+        } else {
+            "is a source of exactly-once workers".to_owned()
+        };
+        format!(
+            "{place}: {name} {why}, and its clients have other bootstrap.servers than the workers: a distributed worker looks for its positions in topic {own} of that Kafka cluster alone"
+        )
     }
-    let (what, unless) = match (&found.held, shown.count) {
-        (None, _) => (
-            "and it cannot be read from here".to_owned(),
-            ", or --accept P42 if its positions stand there",
-        ),
-        (Some(_), 0) => return another(place, name, &found.store, findings),
-        (Some(_), 1) => (
-            format!(
+
+    fn compared(&self, found: &OwnOffsets, of: &OfConnector, findings: &mut Findings<'_>) {
+        let positions = of.positions.iter();
+        let differing = found.differing(positions.map(|p| (&p.key, p.value.as_ref())));
+        let mut shown = Examples::default();
+        for key in differing {
+            shown.add(|| String::from_utf8_lossy(key).into_owned());
+        }
+        let what = match (&found.held, shown.count) {
+            (None, _) => "and it cannot be read from here".to_owned(),
+            (Some(_), 0) => return self.another(&found.store, findings),
+            (Some(_), 1) => format!(
                 "where 1 position is missing or other than in the offsets file: {}",
                 shown.text()
             ),
-            "",
-        ),
-        (Some(_), n) => (
-            format!(
+            (Some(_), n) => format!(
                 "where {n} positions are missing or other than in the offsets file: {}",
                 shown.text()
             ),
-            "",
-        ),
-    };
-    findings.block(
-        "P42",
-        name,
-        format!("{}, {what}", told(place, name, &found.store)),
-        format!("remove the setting: its positions are then seeded where they are found{unless}"),
-    );
+        };
+        let own = &found.store.topic;
+        let unless = match (self.remedies, &found.held) {
+            (Remedies::OfMigrate, None) => {
+                ", or --accept P42 if its positions stand there".to_owned()
+            }
+            (Remedies::OfMigrate, Some(_)) => String::new(),
+            (Remedies::OfSeed, _) => format!(
+                "; or seed that topic, with a worker file that has offset.storage.topic={own}"
+            ),
+        };
+        findings.block(
+            "P42",
+            self.name,
+            format!("{}, {what}", self.told(&found.store)),
+            format!(
+                "remove the setting: its positions are then seeded where they are found{unless}"
+            ),
+        );
+    }
+
+    /// Says that it keeps its offsets in a topic of its own.
+    pub(in crate::plan) fn another(&self, store: &OwnStore, findings: &mut Findings<'_>) {
+        let own = &store.topic;
+        let remedy = if store.is_elsewhere {
+            format!("make sure that topic {own} has its positions there")
+        } else {
+            format!("make sure that topic {own} has its positions, or remove the setting")
+        };
+        findings.warn(
+            "P42",
+            self.name,
+            format!("{}, not where they are seeded", self.told(store)),
+            remedy,
+        );
+    }
+
+    /// Says that a reference decides where it looks, and that it was not followed.
+    pub(in crate::plan) fn unclear(
+        &self,
+        stores: &SourceStores,
+        workers: &str,
+        config: &IndexMap<String, String>,
+        findings: &mut Findings<'_>,
+    ) {
+        if let Some(topic) = stores.unclear(workers, config) {
+            let message = offset_truth::unclear(self.place, self.name, topic);
+            findings.warn("P42", self.name, message, CLEAR);
+        }
+    }
 }
 
-/// Says that a connector keeps its offsets in a topic of its own.
-pub(in crate::plan) fn another(
-    place: &str,
-    connector: &str,
-    store: &OwnStore,
-    findings: &mut Findings<'_>,
-) {
-    let own = &store.topic;
-    let remedy = if store.is_elsewhere {
-        format!("make sure that topic {own} has its positions there")
-    } else {
-        format!("make sure that topic {own} has its positions, or remove the setting")
-    };
-    findings.warn(
-        "P42",
-        connector,
-        format!(
-            "{}, not where they are seeded",
-            told(place, connector, store)
-        ),
-        remedy,
-    );
-}
+/// How to have it told where a source looks.
+pub(in crate::plan) const CLEAR: &str = "make sure that its clients have the bootstrap.servers of the workers, or run this where the references can be followed";

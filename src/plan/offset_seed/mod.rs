@@ -11,11 +11,12 @@ use crate::model::offset_key::OffsetKey;
 use crate::model::worker_config::{Isolation, SourceStores};
 use crate::plan::findings::Findings;
 use crate::plan::findings::offsets::{self as told, InTopic};
-use crate::plan::findings::own_store;
-use crate::plan::positions::{self, Sorted};
+use crate::plan::findings::own_store::{Remedies, Sought};
+use crate::plan::positions::{self, OfConnector, Sorted};
 use crate::plan::seed::{self, Compared, Seeding, Wanted};
 use crate::plan::{
-    Class, Finding, OffsetsFile, Rename, SeedRecord, Stopped, StoredConnector, StoredOffsets,
+    Class, Finding, OffsetsFile, OwnOffsets, Rename, SeedRecord, Stopped, StoredConnector,
+    StoredOffsets,
 };
 use crate::protocol::partitioner::partition_of;
 
@@ -55,6 +56,8 @@ pub struct SeedTarget {
     pub connectors: BTreeMap<String, StoredConnector>,
     /// Where the sources of the workers keep their positions.
     pub source_stores: SourceStores,
+    /// What connectors to seed keep in offset topics of their own, by connector.
+    pub own_offsets: BTreeMap<String, OwnOffsets>,
 }
 
 /// The finished decision.
@@ -123,6 +126,17 @@ impl SeedPlan {
     }
 }
 
+/// Returns the names under which the connectors of a file are seeded.
+///
+/// # Errors
+/// As [`make`].
+pub fn names(file: &OffsetsFile, choices: &SeedChoices) -> Result<Vec<String>, SeedError> {
+    let place = file.path.display().to_string();
+    let sorted = positions::sort(&file.entries, &choices.renames);
+    let sorted = selected(sorted, &choices.only, &choices.renames, &place)?;
+    Ok(new_names(&sorted, &choices.renames))
+}
+
 /// Decides what to produce.
 ///
 /// # Errors
@@ -167,6 +181,7 @@ pub fn make(
         told::entries_of(name, of, &mut findings);
         told::resets_of(name, compared, &mut findings);
         of_target(name, compared, choices, target, &mut findings);
+        of_own_store(name, of, compared, target, &mut findings);
     }
     Ok(SeedPlan {
         topic: topic.name.clone(),
@@ -195,10 +210,6 @@ fn of_target(
             format!("stop it first: PUT /connectors/{name}/stop on a worker"),
         );
     }
-    let stores = &target.source_stores;
-    if let Some(own) = stored.and_then(|s| s.own_store(stores, &target.topic.name)) {
-        own_store::another("the config topic", name, &own, findings);
-    }
     let in_topic = InTopic {
         connector: name,
         at_rest,
@@ -207,6 +218,39 @@ fn of_target(
         another_topic: ANOTHER_TOPIC,
     };
     in_topic.find(compared, findings);
+}
+
+/// What is seeded must be found by the connector that is registered under the name.
+///
+/// One that has run lives on what it wrote: its own topic has other positions than the file, and that is wrong only where it is
+/// to go on from the file's.
+fn of_own_store(
+    name: &str,
+    of: &OfConnector,
+    compared: &Compared,
+    target: &SeedTarget,
+    findings: &mut Findings<'_>,
+) {
+    let Some(stored) = target.connectors.get(name) else {
+        return;
+    };
+    let (stores, workers) = (&target.source_stores, target.topic.name.as_str());
+    let sought = Sought {
+        place: "the config topic",
+        name,
+        remedies: Remedies::OfSeed,
+    };
+    if !stored.is_sink() {
+        sought.unclear(stores, workers, &stored.settings(), findings);
+    }
+    let Some(own) = stored.own_store(stores, workers) else {
+        return;
+    };
+    if stored.has_run && compared.to_seed == 0 {
+        sought.another(&own, findings);
+    } else {
+        sought.judge(&own, target.own_offsets.get(name), of, findings);
+    }
 }
 
 /// How to go on from a topic in which a key is in a wrong partition: nothing can be taken out of a partition, and a

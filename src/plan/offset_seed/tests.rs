@@ -348,17 +348,93 @@ fn what_a_connectors_own_topic_holds_is_all_that_it_finds() {
     assert!(findings_of_topic(&workers).is_empty());
 }
 
-#[test]
-fn a_connector_with_an_offset_topic_of_its_own_is_a_warning() {
+/// A target with connector `a`, STOPPED, which has this configuration.
+fn registered(config: &[(&str, &str)]) -> SeedTarget {
     use crate::model::connector_config::TargetState;
     let mut held = target(&[]);
     let mut connector = stored_connector(TargetState::Stopped);
-    connector
-        .config
-        .insert("offsets.storage.topic".to_owned(), Some("own".to_owned()));
+    connector.has_run = false;
+    let pairs = config.iter();
+    let config = pairs.map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned())));
+    connector.config = config.collect();
     held.connectors = BTreeMap::from([("a".to_owned(), connector)]);
-    let plan = planned(&[entry(KEY, Some("{}"))], &stopped(), &held);
+    held
+}
+
+/// Its own topic holds this; `None`: it cannot be read.
+fn own_topic(value: Option<&str>) -> SeedTarget {
+    let mut target = registered(&[("offsets.storage.topic", "own")]);
+    let workers = target.topic.name.clone();
+    let store = target.connectors["a"].own_store(&target.source_stores, &workers);
+    let held = value.map(|value| {
+        let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        BTreeMap::from([(bytes(KEY), bytes(value))])
+    });
+    let store = store.unwrap();
+    let own = OwnOffsets { store, held };
+    target.own_offsets = BTreeMap::from([("a".to_owned(), own)]);
+    target
+}
+
+#[test]
+fn an_offset_topic_of_a_connectors_own_stops_a_seed_unless_it_holds_the_positions() {
+    let seeded = |target: &SeedTarget| planned(&[entry(KEY, Some("{}"))], &stopped(), target);
+    let plan = seeded(&own_topic(Some("{}")));
     assert_eq!(ids(&plan.findings), [("P42", Class::Warn)]);
+    let plan = seeded(&own_topic(Some(r#"{"p":9}"#)));
+    assert_eq!(ids(&plan.findings), [("P42", Class::Block)]);
+    let finding = &plan.findings[0];
+    assert!(
+        finding.message.contains("1 position is missing or other"),
+        "{finding:?}"
+    );
+    assert!(
+        finding.remedy.contains("offset.storage.topic=own"),
+        "{finding:?}"
+    );
+    assert!(
+        !finding.remedy.contains("--accept"),
+        "there is no such flag: {finding:?}"
+    );
+    let plan = seeded(&own_topic(None));
+    assert_eq!(ids(&plan.findings), [("P42", Class::Block)]);
+    assert!(!plan.findings[0].remedy.contains("--accept"));
+}
+
+#[test]
+fn a_connector_that_has_run_lives_on_what_it_wrote_since() {
+    let mut target = own_topic(Some(r#"{"p":9}"#));
+    let held = self::target(&[(KEY, Some("{}"))]).topic.stored;
+    target.topic.stored = held;
+    target.connectors.get_mut("a").unwrap().has_run = true;
+    let entries = [entry(KEY, Some("{}"))];
+    let plan = planned(&entries, &stopped(), &target);
+    assert_eq!(plan.records, []);
+    assert_eq!(ids(&plan.findings), [("P42", Class::Warn)]);
+}
+
+#[test]
+fn positions_of_a_source_whose_clients_are_elsewhere_are_not_seeded_here() {
+    let worker = |servers: &str| {
+        let pairs = [
+            ("exactly.once.source.support", "enabled"),
+            ("bootstrap.servers", servers),
+        ];
+        let owned = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        SourceStores::of(&owned.into())
+    };
+    let mut target = registered(&[("producer.override.bootstrap.servers", "k:1")]);
+    let entries = [entry(KEY, Some("{}"))];
+    let mut found = |servers: &str| {
+        target.source_stores = worker(servers);
+        planned(&entries, &stopped(), &target).findings
+    };
+    let elsewhere = found("other:1");
+    assert_eq!(ids(&elsewhere), [("P42", Class::Block)]);
+    assert!(!elsewhere[0].remedy.contains("--accept"), "{elsewhere:?}");
+    assert_eq!(found("k:1"), []);
+    let unclear = found("${env:KAFKA}");
+    assert_eq!(ids(&unclear), [("P42", Class::Warn)]);
 }
 
 #[test]

@@ -1,25 +1,101 @@
 //! Sources whose clients are those of another Kafka cluster than the workers'.
 
 use super::builder::{SOURCE, WORKER, choices, cluster, deployment, make};
-use crate::plan::{Class, Finding};
+use crate::model::worker_config::SourceStores;
+use crate::plan::{Class, Deployment, Finding, Observed, OwnOffsets};
 
 const EXACTLY_ONCE: &str = "exactly.once.source.support=enabled\n";
 const ELSEWHERE: &str = "producer.override.bootstrap.servers=elsewhere:9092\n";
 
-/// What the plan says with P42, with and without a cluster to look at.
-fn told(worker: &str, source: &str) -> Vec<Finding> {
-    let worker = format!("{WORKER}{worker}");
+fn of(worker: &str, source: &str) -> Deployment {
     let source = format!("{SOURCE}{source}");
     let key = r#"["src",{"filename":"in.txt"}]"#;
-    let deployment = deployment(&worker, &[&source]).with_offsets(&[(key, Some("{}"))]);
-    let looked = make(&deployment, &choices(), Some(&cluster())).expect("a plan");
-    let offline = make(&deployment, &choices(), None).expect("a plan");
-    let of = |findings: Vec<Finding>| -> Vec<Finding> {
-        findings.into_iter().filter(|f| f.id == "P42").collect()
-    };
-    let looked = of(looked.findings);
-    assert_eq!(looked, of(offline.findings));
+    deployment(worker, &[&source]).with_offsets(&[(key, Some("{}"))])
+}
+
+/// What a plan says with P42.
+fn planned(deployment: &Deployment, observed: Option<&Observed>) -> Vec<Finding> {
+    let plan = make(deployment, &choices(), observed).expect("a plan");
+    let found = plan.findings.into_iter();
+    found.filter(|finding| finding.id == "P42").collect()
+}
+
+/// A cluster, looked at as `migrate` does: with the stores of the resolved worker file, and what is in them.
+fn looked_at(deployment: &Deployment, stands_for: &[(&str, &str)]) -> Observed {
+    let draft = make(deployment, &choices(), None).expect("a plan");
+    let pairs = stands_for.iter();
+    let followed = pairs.map(|(value, is)| ((*value).to_owned(), (*is).to_owned()));
+    let stores = SourceStores::of(&draft.worker).followed(followed.collect());
+    let own = draft.connectors.iter().filter_map(|connector| {
+        let store = stores.own("_src.offset", &connector.config)?;
+        let held = None;
+        Some((connector.name.clone(), OwnOffsets { store, held }))
+    });
+    Observed {
+        own_offsets: own.collect(),
+        source_stores: stores,
+        ..cluster()
+    }
+}
+
+/// What is said with and without a cluster to look at, which is the same where there are no references.
+fn told(worker: &str, source: &str) -> Vec<Finding> {
+    let deployment = of(&format!("{WORKER}{worker}"), source);
+    let looked = planned(&deployment, Some(&looked_at(&deployment, &[])));
+    assert_eq!(looked, planned(&deployment, None));
     looked
+}
+
+const REFERENCE: &str = "${env:KAFKA}";
+
+/// A worker on a Kafka that a reference names.
+fn by_reference(further: &str) -> String {
+    WORKER.replace(
+        "bootstrap.servers=kafka:9092",
+        "bootstrap.servers=${env:KAFKA}",
+    ) + EXACTLY_ONCE
+        + further
+}
+
+#[test]
+fn a_reference_that_was_followed_is_not_compared_as_text() {
+    let deployment = of(&by_reference("producer.bootstrap.servers=kafka:9092\n"), "");
+    let ours = looked_at(&deployment, &[(REFERENCE, "kafka:9092")]);
+    assert_eq!(planned(&deployment, Some(&ours)), []);
+    let another = looked_at(&deployment, &[(REFERENCE, "other:9092")]);
+    let found = planned(&deployment, Some(&another));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].class, Class::Block);
+}
+
+#[test]
+fn a_reference_that_was_not_followed_is_a_warning() {
+    let deployment = of(&by_reference("producer.bootstrap.servers=kafka:9092\n"), "");
+    for observed in [None, Some(looked_at(&deployment, &[]))] {
+        let found = planned(&deployment, observed.as_ref());
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].class, Class::Warn);
+        assert!(found[0].message.contains("up to a config provider"));
+    }
+}
+
+#[test]
+fn one_reference_in_the_worker_and_in_the_connector_is_one_kafka() {
+    let source = "producer.override.bootstrap.servers=${env:KAFKA}\n";
+    let deployment = of(&by_reference(""), source);
+    assert_eq!(planned(&deployment, None), []);
+    let observed = looked_at(&deployment, &[(REFERENCE, "kafka:9092")]);
+    assert_eq!(planned(&deployment, Some(&observed)), []);
+}
+
+#[test]
+fn what_the_look_found_is_not_decided_again_from_the_file() {
+    let deployment = of(&format!("{WORKER}{EXACTLY_ONCE}"), ELSEWHERE);
+    let observed = Observed {
+        source_stores: SourceStores::default(),
+        ..cluster()
+    };
+    assert_eq!(planned(&deployment, Some(&observed)), []);
 }
 
 #[test]
