@@ -47,6 +47,7 @@ mod live_native_source;
 mod live_offset_topic;
 mod live_offsets;
 mod live_offsets_file;
+mod live_own_store;
 mod live_run;
 mod live_run_acl;
 mod live_run_cluster;
