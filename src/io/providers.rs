@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use regex::Regex;
 
-use crate::model::placeholder::{self, Placeholder};
+use crate::model::placeholder::{self, Placeholder, aliases, class_key};
 use crate::model::properties::Properties;
 
 /// Why a reference could not be resolved. Values never occur in it.
@@ -175,18 +175,6 @@ fn replace<'a>(
         }
     }
     Ok(())
-}
-
-fn aliases(properties: &Properties) -> impl Iterator<Item = &str> {
-    properties
-        .get("config.providers")
-        .into_iter()
-        .flat_map(|list| list.split(','))
-        .filter(|alias| !alias.is_empty())
-}
-
-fn class_key(alias: &str) -> String {
-    format!("config.providers.{alias}.class")
 }
 
 fn declared(properties: &Properties) -> Result<BTreeMap<&str, Provider>, ProviderError> {

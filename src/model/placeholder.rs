@@ -3,6 +3,8 @@
 //! The syntax is that of `org.apache.kafka.common.config.ConfigTransformer`: no part holds a `}`, the provider ends at
 //! the first colon, the path at the second, and everything after it, colons included, is the key.
 
+use crate::model::properties::Properties;
+
 /// One reference inside a value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Placeholder {
@@ -37,6 +39,28 @@ pub fn placeholders(value: &str) -> Vec<Placeholder> {
             Piece::Text(_) => None,
         })
         .collect()
+}
+
+/// Returns the aliases of `config.providers`, which are not trimmed.
+pub fn aliases(worker: &Properties) -> impl Iterator<Item = &str> {
+    let list = worker.get("config.providers");
+    let aliases = list.into_iter().flat_map(|list| list.split(','));
+    aliases.filter(|alias| !alias.is_empty())
+}
+
+/// Returns the setting that names the class of a config provider: without it, there is none.
+pub fn class_key(alias: &str) -> String {
+    format!("config.providers.{alias}.class")
+}
+
+/// Returns whether a config provider that this worker file declares fills in a part of the value. Other text of that form is
+/// taken as it stands.
+pub fn is_provided(worker: &Properties, value: &str) -> bool {
+    let references = placeholders(value);
+    let mut providers = references.iter().map(|reference| &reference.provider);
+    providers.any(|provider| {
+        aliases(worker).any(|alias| alias == provider) && worker.contains_key(&class_key(provider))
+    })
 }
 
 /// Returns the value with every reference replaced for which `lookup` knows a value.
@@ -127,6 +151,30 @@ mod tests {
     fn text_without_a_colon_or_an_end_is_no_reference() {
         assert_eq!(shown("${HOME} $env:x} ${env:x"), []);
         assert_eq!(shown("${x}${env:y}"), [parts("env", "", "y")]);
+    }
+
+    #[test]
+    fn only_a_declared_provider_fills_in() {
+        let provided = |pairs: &[(&str, &str)], value: &str| {
+            let pairs = pairs.iter();
+            let owned = pairs.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            is_provided(&owned.collect(), value)
+        };
+        let class = ("config.providers.env.class", "E");
+        assert!(provided(
+            &[("config.providers", "file,env"), class],
+            "a${env:X}"
+        ));
+        assert!(!provided(
+            &[("config.providers", "env"), class],
+            "${file:X:y} ${env}"
+        ));
+        assert!(!provided(
+            &[("config.providers", "file, env"), class],
+            "${env:X}"
+        ));
+        assert!(!provided(&[("config.providers", "env")], "${env:X}"));
+        assert!(!provided(&[class], "${env:X}"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::look::Look;
 use super::read::OFFSETS_FILE_KEY;
 use super::typed::typed;
 use crate::cli::args::typed_url;
+use crate::model::properties::Properties;
 use crate::model::shell::{quoted, quoted_path};
 use crate::model::worker_config::AdvertisedListener;
 use crate::plan::{ConnectorKind, ConnectorPlan, Observed, Registrar, Stopped};
@@ -158,9 +159,15 @@ fn url(args: &Migrate, after: &Look) -> String {
     if let Some(url) = args.rest.url.first() {
         return typed_url(url).trim_end_matches('/').to_owned();
     }
-    match AdvertisedListener::of(&after.plan.worker) {
+    url_of(&after.plan.worker)
+}
+
+/// Returns the URL of any of the workers with this file: their hosts are not known here, and the port not where a config
+/// provider fills it in.
+fn url_of(worker: &Properties) -> String {
+    match AdvertisedListener::of(worker) {
         Some(AdvertisedListener { scheme, port, .. }) => format!("{scheme}://WORKER:{port}"),
-        None => "http://WORKER:8083".to_owned(),
+        None => format!("{}://WORKER:PORT", AdvertisedListener::scheme(worker)),
     }
 }
 
@@ -176,6 +183,16 @@ mod tests {
     use super::*;
     use crate::plan::tests::builder::{SINK, SOURCE, WORKER, choices, cluster, deployment, make};
     use crate::plan::{Choices, Rename};
+
+    #[test]
+    fn a_port_that_a_config_provider_fills_in_is_not_guessed() {
+        let url = |key: &str, value: &str| url_of(&[(key.to_owned(), value.to_owned())].into());
+        assert_eq!(url("group.id", "g"), "http://WORKER:8083");
+        assert_eq!(url("listeners", "https://:8443"), "https://WORKER:8443");
+        assert_eq!(url("listeners", "https://:${env:P}"), "https://WORKER:PORT");
+        let port = url("rest.advertised.port", "${env:P}");
+        assert_eq!(port, "http://WORKER:PORT");
+    }
 
     #[test]
     fn the_way_back_gives_the_old_names_to_the_file_that_the_standalone_worker_reads() {

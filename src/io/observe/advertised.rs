@@ -48,11 +48,12 @@ impl fmt::Display for Advertised {
 /// Asks whoever listens at the address that a worker with this file advertises; `cluster_id` is the Kafka cluster that it
 /// must belong to.
 pub async fn advertised(worker: &Properties, cluster_id: Option<&str>) -> Advertised {
-    if AdvertisedListener::is_decided_there(worker) {
-        return Advertised::DecidedThere;
-    }
-    let Some(listener) = AdvertisedListener::of(worker) else {
-        return Advertised::NoListener;
+    let listener = match AdvertisedListener::of(worker) {
+        None if !AdvertisedListener::is_listener_decided_there(worker) => {
+            return Advertised::NoListener;
+        }
+        Some(listener) if !AdvertisedListener::is_decided_there(worker) => listener,
+        _ => return Advertised::DecidedThere,
     };
     let AdvertisedListener { scheme, host, port } = listener;
     let Some(host) = host else {

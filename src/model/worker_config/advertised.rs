@@ -1,7 +1,7 @@
 //! Where a worker tells the others to reach it.
 
 use super::{Properties, effective_value};
-use crate::model::placeholder::placeholders;
+use crate::model::placeholder::is_provided;
 
 /// What a worker advertises of its REST listener (`RestServer.advertisedUrl`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,35 +35,43 @@ impl AdvertisedListener {
         entries.find(|entry| !entry.is_empty() && parts(entry).is_none())
     }
 
-    /// Returns whether a setting that decides about it is filled in by a config provider where the worker runs.
+    /// Returns whether a config provider fills in, where the worker runs, a setting that decides about it.
     pub fn is_decided_there(worker: &Properties) -> bool {
-        const DECISIVE: &[&str] = &[
+        Self::is_listener_decided_there(worker) || is_filled_in(worker, "rest.advertised.host.name")
+    }
+
+    /// Returns whether that is so of a setting that decides which listener it is, and at which port.
+    pub fn is_listener_decided_there(worker: &Properties) -> bool {
+        let decisive = [
             "listeners",
-            "rest.advertised.host.name",
             "rest.advertised.listener",
             "rest.advertised.port",
         ];
-        let values = DECISIVE.iter().filter_map(|key| worker.get(*key));
-        values
-            .into_iter()
-            .any(|value| !placeholders(value).is_empty())
+        decisive.iter().any(|key| is_filled_in(worker, key))
+    }
+
+    /// Returns its scheme as far as the file tells it: `http` or `https`.
+    pub fn scheme(worker: &Properties) -> &'static str {
+        let listeners = value(worker, "listeners").unwrap_or(DEFAULT);
+        let told = value(worker, "rest.advertised.listener");
+        let told = told.and_then(|told| {
+            let mut schemes = ["http", "https"].into_iter();
+            schemes.find(|scheme| told.eq_ignore_ascii_case(scheme))
+        });
+        told.unwrap_or_else(|| preferred(listeners))
     }
 
     /// Reads it from a worker file; `None`: no listener of the file fits. A worker then advertises an address at which it does
     /// not listen, or does not start where an entry or the port cannot be read.
     pub fn of(worker: &Properties) -> Option<Self> {
-        let value = |key: &str| {
-            let value = worker.get(key).map(|value| effective_value(key, value));
-            value.filter(|value| !value.is_empty())
-        };
+        let value = |key: &str| value(worker, key);
         let listeners = value("listeners").unwrap_or(DEFAULT);
-        let listeners: Vec<_> = listeners.split(',').filter_map(parts).collect();
         let scheme = match value("rest.advertised.listener") {
             Some(scheme) => scheme.to_ascii_lowercase(),
-            None if listeners.iter().any(|(scheme, ..)| scheme == "http") => "http".to_owned(),
-            None => "https".to_owned(),
+            None => preferred(listeners).to_owned(),
         };
-        let listener = listeners.into_iter().find(|(found, ..)| *found == scheme);
+        let mut listeners = listeners.split(',').filter_map(parts);
+        let listener = listeners.find(|(found, ..)| *found == scheme);
         let (scheme, host, port) = listener?;
         let host = match value("rest.advertised.host.name") {
             Some(host) => Some(host.to_owned()),
@@ -80,6 +88,28 @@ impl AdvertisedListener {
 
 /// What a worker without `listeners` listens on.
 const DEFAULT: &str = "http://:8083";
+
+fn value<'a>(worker: &'a Properties, key: &str) -> Option<&'a str> {
+    let value = worker.get(key).map(|value| effective_value(key, value));
+    value.filter(|value| !value.is_empty())
+}
+
+fn is_filled_in(worker: &Properties, key: &str) -> bool {
+    let value = worker.get(key);
+    value.is_some_and(|value| is_provided(worker, value))
+}
+
+/// Returns the scheme that a worker advertises where it is not told one: `http` if there is such a listener, readable or not.
+fn preferred(listeners: &str) -> &'static str {
+    let mut schemes = listeners
+        .split(',')
+        .filter_map(|l| l.trim().split_once("://"));
+    if schemes.any(|(scheme, _)| scheme.eq_ignore_ascii_case("http")) {
+        "http"
+    } else {
+        "https"
+    }
+}
 
 fn is_any(host: &str) -> bool {
     matches!(host, "" | "0.0.0.0" | "[::]")
@@ -120,18 +150,56 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_is_filled_in_where_the_worker_runs() {
+    fn a_listener_that_cannot_be_read_is_not_passed_over_for_one_of_the_other_scheme() {
+        let listeners = ("listeners", "https://b:2,http://a:${env:PORT}");
+        assert_eq!(of(&[listeners]), None);
+        let told = ("rest.advertised.listener", "https");
+        assert!(of(&[listeners, told]).is_some());
+    }
+
+    fn provided(key: &str, value: &str) -> Properties {
+        let pairs = [
+            ("config.providers", "env,file"),
+            ("config.providers.env.class", "E"),
+            ("config.providers.file.class", "F"),
+            (key, value),
+        ];
+        let owned = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        owned.into_iter().collect()
+    }
+
+    #[test]
+    fn a_declared_provider_fills_in_where_the_worker_runs() {
         let decided = |key: &str, value: &str| {
-            let worker = [(key.to_owned(), value.to_owned())].into_iter().collect();
-            AdvertisedListener::is_decided_there(&worker)
+            let worker = provided(key, value);
+            (
+                AdvertisedListener::is_listener_decided_there(&worker),
+                AdvertisedListener::is_decided_there(&worker),
+            )
         };
-        assert!(decided("listeners", "http://0.0.0.0:${env:PORT}"));
-        assert!(decided("rest.advertised.port", "${env:REST_PORT}"));
-        assert!(decided(
-            "rest.advertised.listener",
-            "${file:/etc/rest:scheme}"
-        ));
-        assert!(!decided("listeners", "http://0.0.0.0:8083"));
-        assert!(!decided("group.id", "${env:GROUP}"));
+        let both = (true, true);
+        assert_eq!(decided("listeners", "http://0.0.0.0:${env:PORT}"), both);
+        assert_eq!(decided("rest.advertised.port", "${env:REST_PORT}"), both);
+        let scheme = "${file:/etc/rest:scheme}";
+        assert_eq!(decided("rest.advertised.listener", scheme), both);
+        let pod = decided("rest.advertised.host.name", "${env:POD_IP}");
+        assert_eq!(pod, (false, true), "no host makes a listener fit");
+        let neither = (false, false);
+        assert_eq!(decided("listeners", "http://0.0.0.0:8083"), neither);
+        assert_eq!(decided("listeners", "http://:${undeclared:PORT}"), neither);
+        assert_eq!(decided("group.id", "${env:GROUP}"), neither);
+    }
+
+    #[test]
+    fn the_scheme_is_told_without_the_port() {
+        let scheme = |key: &str, value: &str| AdvertisedListener::scheme(&provided(key, value));
+        assert_eq!(scheme("group.id", "g"), "http");
+        assert_eq!(scheme("listeners", "https://:${env:PORT}"), "https");
+        assert_eq!(
+            scheme("listeners", "https://:1,http://:${env:PORT}"),
+            "http"
+        );
+        assert_eq!(scheme("rest.advertised.listener", "HTTPS"), "https");
+        assert_eq!(scheme("rest.advertised.listener", "${env:SCHEME}"), "http");
     }
 }

@@ -118,7 +118,8 @@ fn listeners(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             "--set rest.advertised.host.name=HOST, a name that the other workers can reach",
         );
     }
-    if AdvertisedListener::of(worker).is_none() && !AdvertisedListener::is_decided_there(worker) {
+    let fits = AdvertisedListener::of(worker).is_some();
+    if !fits && !AdvertisedListener::is_listener_decided_there(worker) {
         let at = advertised_setting(worker);
         findings.block(
             "P35",

@@ -2,6 +2,7 @@
 
 mod aborted;
 pub(crate) mod builder;
+mod listeners;
 mod model_cluster;
 mod own_store;
 mod permissions;
