@@ -338,6 +338,7 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
         }
         'connectctl;run' {
             [CompletionResult]::new('--connectors', '--connectors', [CompletionResultType]::ParameterName, 'Register the connectors of this folder''s *.json and *.properties files that are missing')
+            [CompletionResult]::new('--engine', '--engine', [CompletionResultType]::ParameterName, 'What runs the connectors')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How the log is written to stderr')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Deadline of every wait for the network')

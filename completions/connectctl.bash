@@ -1273,7 +1273,7 @@ _connectctl() {
             return 0
             ;;
         connectctl__subcmd__run)
-            opts="-v -h -V --connectors --log-format --color --timeout --verbose --help --version"
+            opts="-v -h -V --connectors --engine --log-format --color --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1281,6 +1281,10 @@ _connectctl() {
             case "${prev}" in
                 --connectors)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --engine)
+                    COMPREPLY=($(compgen -W "native" -- "${cur}"))
                     return 0
                     ;;
                 --log-format)

@@ -311,6 +311,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
         }
         &'connectctl;run'= {
             cand --connectors 'Register the connectors of this folder''s *.json and *.properties files that are missing'
+            cand --engine 'What runs the connectors'
             cand --log-format 'How the log is written to stderr'
             cand --color 'When to use colour'
             cand --timeout 'Deadline of every wait for the network'

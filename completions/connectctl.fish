@@ -270,6 +270,7 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fis
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from help" -f -a "where" -d 'Say which store holds the truth about a connector\'s position, and the position'
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c connectctl -n "__fish_connectctl_using_subcommand run" -l connectors -d 'Register the connectors of this folder\'s *.json and *.properties files that are missing' -r -F
+complete -c connectctl -n "__fish_connectctl_using_subcommand run" -l engine -d 'What runs the connectors' -r -f -a "native\t'This process, without a JVM'"
 complete -c connectctl -n "__fish_connectctl_using_subcommand run" -l log-format -d 'How the log is written to stderr' -r -f -a "text\t''
 json\t'One object a line'"
 complete -c connectctl -n "__fish_connectctl_using_subcommand run" -l color -d 'When to use colour' -r -f -a "auto\t''

@@ -35,9 +35,18 @@ pub struct Run {
     /// The leader of the group does it, and is asked until it has; what is registered already stays as it is.
     #[arg(long, value_name = "DIR")]
     connectors: Option<PathBuf>,
+    /// What runs the connectors
+    #[arg(long, value_enum, default_value_t = Engine::Native, value_name = "ENGINE")]
+    engine: Engine,
     /// How the log is written to stderr
     #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub(super) log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    /// This process, without a JVM
+    Native,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,6 +67,8 @@ Examples:
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 pub(super) fn run(ui: &Ui, args: &Run) -> Result<Outcome, CliError> {
+    // There is no other yet.
+    let Engine::Native = args.engine;
     let file = PropertiesFile::read(&args.worker)?;
     let topics = file.storage_topics()?;
     naming::check_storage_topics(topics.iter().map(|topic| (topic.role, &*topic.name))).map_err(
