@@ -40,7 +40,8 @@ fn a_wrong_option_is_told_in_the_words_of_the_jvm() {
     let native = NativeWorker::start(&worker(&world, "native", &policy), &[]);
     let jvm = Distributed::start(&worker(&world, "jvm", &policy));
     let source = json!({ "name": "x", "connector.class": "FileStreamSource", "topic": "t",
-        "offsets.storage.topic": "", "tasks.max": "0", "tasks.max.enforce": "maybe",
+        "offsets.storage.topic": "", "topic.creation.groups": "a, b,a", "exactly.once.support": "Required",
+        "transaction.boundary": "connector", "transaction.boundary.interval.ms": "-1", "tasks.max": "0", "tasks.max.enforce": "maybe",
         "errors.tolerance": "ALL", "errors.retry.timeout": "1s", "errors.retry.delay.max.ms": "x",
         "errors.log.enable": "on", "errors.log.include.messages": "", "config.action.reload": "now",
         "producer.override.acks": "all", "consumer.override.max.poll.records": "1" });
@@ -48,14 +49,38 @@ fn a_wrong_option_is_told_in_the_words_of_the_jvm() {
         "errors.deadletterqueue.topic.name": "t", "errors.deadletterqueue.context.headers.enable": "2",
         "errors.deadletterqueue.topic.replication.factor": "99999",
         "consumer.override.auto.offset.reset": "latest", "producer.override.acks": "all" });
+    let words = json!({ "name": "x", "connector.class": "FileStreamSource", "topic": "t", "file": "f",
+        "exactly.once.support": "never", "transaction.boundary": "", "transaction.boundary.interval.ms": "1s" });
     for (class, config, count) in [
-        ("FileStreamSource", source, 10),
+        ("FileStreamSource", words, 3),
+        ("FileStreamSource", source, 14),
         ("FileStreamSink", sink, 5),
     ] {
         let said = errors(&native.url, class, &config);
         assert_eq!(said, errors(&jvm.url, class, &config), "{class}");
         assert_eq!(said.len(), count, "{said:?}");
     }
+}
+
+#[test]
+fn a_sink_whose_consumers_would_join_the_workers_group_is_refused_in_the_words_of_the_jvm() {
+    require_kafka!();
+    let world = World::new();
+    let said = |worker: &str, of: &str| {
+        let named = json!({ "name": of, "connector.class": "FileStreamSink", "topics": "t" });
+        let group = format!("connect-{of}");
+        let given = json!({ "name": "x", "connector.class": "FileStreamSink", "topics": "t",
+            "consumer.override.group.id": group });
+        [named, given].map(|config| {
+            let said = errors(worker, "FileStreamSink", &config);
+            assert_eq!(said.len(), 1, "{said:?}");
+            format!("{said:?}").replace(of, "NAME")
+        })
+    };
+    let file = |of: &str| worker(&world, of, &[("group.id", &format!("connect-{of}"))]);
+    let native = NativeWorker::start(&file("same-native"), &[]);
+    let jvm = Distributed::start(&file("same-jvm"));
+    assert_eq!(said(&native.url, "same-native"), said(&jvm.url, "same-jvm"));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use indexmap::IndexMap;
 use regex::Regex;
 
+use super::exactly_once;
+
 /// What is wrong with one option.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -14,7 +16,11 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    fn new(config: &IndexMap<String, String>, key: &str, message: impl Into<String>) -> Self {
+    pub(super) fn new(
+        config: &IndexMap<String, String>,
+        key: &str,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             key: key.to_owned(),
             value: config.get(key).cloned(),
@@ -68,7 +74,19 @@ pub(super) fn validate_source(config: &IndexMap<String, String>) -> Vec<ConfigEr
         errors.extend(int(config, "batch.size", BATCH_SIZE).err());
     }
     errors.extend(empty(config, "offsets.storage.topic"));
+    errors.extend(repeated_groups(config));
+    errors.extend(exactly_once::validate(config));
     errors
+}
+
+/// `topic.creation.groups` of `SourceConnectorConfig`.
+fn repeated_groups(config: &IndexMap<String, String>) -> Option<ConfigError> {
+    let key = "topic.creation.groups";
+    let groups = text(config, key).filter(|groups| !groups.is_empty())?;
+    let groups: Vec<&str> = groups.split(',').map(str::trim).collect();
+    let repeats = (1..groups.len()).any(|at| groups[..at].contains(&groups[at]));
+    let value = format!("[{}]", groups.join(", "));
+    repeats.then(|| invalid(config, key, &value, "Duplicate alias provided."))
 }
 
 /// `ConnectorConfig.configDef`, as far as it can be wrong.
@@ -102,7 +120,7 @@ fn flag(config: &IndexMap<String, String>, key: &str) -> Option<ConfigError> {
     (!is_flag).then(|| invalid(config, key, value, reason))
 }
 
-fn number<T: std::str::FromStr>(
+pub(super) fn number<T: std::str::FromStr>(
     config: &IndexMap<String, String>,
     key: &str,
     kind: &str,
@@ -120,7 +138,12 @@ fn one_of(config: &IndexMap<String, String>, key: &str, allowed: &[&str]) -> Opt
     (!allowed.contains(&value)).then(|| invalid(config, key, value, &reason))
 }
 
-fn invalid(config: &IndexMap<String, String>, key: &str, value: &str, reason: &str) -> ConfigError {
+pub(super) fn invalid(
+    config: &IndexMap<String, String>,
+    key: &str,
+    value: &str,
+    reason: &str,
+) -> ConfigError {
     let message = format!("Invalid value {value} for configuration {key}: {reason}");
     ConfigError::new(config, key, message)
 }
@@ -207,7 +230,7 @@ fn not_native(config: &IndexMap<String, String>) -> Vec<ConfigError> {
 }
 
 /// Returns a STRING: trimmed.
-fn text(config: &IndexMap<String, String>, key: &str) -> Option<String> {
+pub(super) fn text(config: &IndexMap<String, String>, key: &str) -> Option<String> {
     config.get(key).map(|value| value.trim().to_owned())
 }
 

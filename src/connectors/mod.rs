@@ -3,6 +3,7 @@
 //! Threads, Kafka and converters are the worker's; a task here reads and writes files.
 
 mod config;
+mod exactly_once;
 mod file_sink;
 mod file_source;
 mod stdin;

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::connectors::{self, ConfigError, NativeConnector};
+use crate::connectors::{self, ConfigError, Kind, NativeConnector};
 use crate::io::{native, providers};
 use crate::model::properties::Properties;
 use crate::model::storage_records::{ConnectorProperties, ConnectorState};
@@ -110,6 +110,9 @@ impl Plugins {
         let class = Self::class(&config)?;
         let mut errors = class.validate(&config);
         errors.extend(wrong_task_count(&config));
+        if class.kind() == Kind::Sink {
+            errors.extend(self.workers_group(&config));
+        }
         let converters = native::converter_errors(&self.worker, &config);
         errors.extend(converters.into_iter().map(|(key, error)| ConfigError {
             key: key.to_owned(),
@@ -123,6 +126,29 @@ impl Plugins {
             message,
         }));
         Ok((class, errors))
+    }
+
+    /// `DistributedHerder.validateSinkConnectorGroupId`: a sink's consumers in the workers' group would end the group.
+    fn workers_group(&self, config: &IndexMap<String, String>) -> Option<ConfigError> {
+        const OWN: &str = "consumer.override.group.id";
+        let workers = self.worker.get("group.id")?.trim();
+        let (key, message) = if let Some(own) = config.get(OWN) {
+            let message =
+                format!("Consumer group {own} conflicts with Connect worker group {workers}");
+            (OWN, (own == workers).then_some(message)?)
+        } else {
+            let name = config.get("name")?;
+            let message = format!(
+                "Consumer group for sink connector named {name} conflicts with Connect worker group {workers}"
+            );
+            let is_workers = format!("connect-{name}") == workers;
+            ("name", is_workers.then_some(message)?)
+        };
+        Some(ConfigError {
+            key: key.to_owned(),
+            value: config.get(key).cloned(),
+            message,
+        })
     }
 
     /// Fails if no connector would run with this configuration.
