@@ -52,6 +52,7 @@ mod live_run;
 mod live_run_acl;
 mod live_run_cluster;
 mod live_run_data;
+mod live_run_exactly_once;
 mod live_run_folder;
 mod live_run_health;
 mod live_run_topics;

@@ -272,17 +272,17 @@ impl Engine {
         state: &ConnectorState,
         generation: i32,
     ) {
-        match spec(&connector, task, state, generation) {
+        let fenced_off = self.is_fenced_off(&connector, state);
+        let spec = spec(&connector, task, state, generation).map_err(|error| error.to_string());
+        match fenced_off.map_or(spec, Err) {
             Ok(spec) => {
                 let handle = self.parts.host.spawn(spec, self.reports.clone());
                 self.tasks.insert((connector, task), handle);
             }
-            Err(error) => self.events.push_back(Event::Task {
+            Err(trace) => self.events.push_back(Event::Task {
                 connector,
                 task,
-                state: TaskState::Failed {
-                    trace: error.to_string(),
-                },
+                state: TaskState::Failed { trace },
             }),
         }
     }

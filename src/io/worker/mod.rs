@@ -8,6 +8,7 @@ mod active_topics;
 mod carry_out;
 mod ending;
 mod engine;
+mod exactly_once;
 mod illness;
 mod plugin_calls;
 mod plugins;
