@@ -182,7 +182,7 @@ fn letters(worker: &TaskWorker, bootstrap: &str, of: &str, count: i64) -> Vec<St
 }
 
 /// A trace without the lines that name places in Java's code.
-fn without_places(trace: &[u8]) -> Vec<u8> {
+pub(crate) fn without_places(trace: &[u8]) -> Vec<u8> {
     let trace = String::from_utf8_lossy(trace);
     let is_place = |line: &&str| line.starts_with("\tat ") || line.starts_with("\t... ");
     let kept: Vec<_> = trace.lines().filter(|line| !is_place(line)).collect();

@@ -55,6 +55,7 @@ mod live_run_data;
 mod live_run_exactly_once;
 mod live_run_folder;
 mod live_run_health;
+mod live_run_failures;
 mod live_run_topics;
 mod live_run_validate;
 mod live_security;

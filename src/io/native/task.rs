@@ -258,6 +258,12 @@ pub(super) enum TaskError {
     TopicCreation { key: String },
     #[error("a record {0}")]
     Produce(ProduceError),
+    /// What a JVM task says when its producer refuses a record.
+    #[error(
+        "org.apache.kafka.connect.errors.ConnectException: Unrecoverable exception from producer send callback\n\
+         Caused by: org.apache.kafka.common.errors.RecordTooLargeException: {0}"
+    )]
+    TooLarge(ProduceError),
     #[error("tolerance exceeded in error handler: {stage}: {error}")]
     Convert {
         /// `VALUE_CONVERTER`, …
@@ -268,6 +274,16 @@ pub(super) enum TaskError {
     Panicked,
     #[error("the task ended by a mistake in its code: {0}")]
     Crashed(String),
+}
+
+impl TaskError {
+    /// A record that was not written.
+    pub(super) fn unwritten(error: ProduceError) -> Self {
+        match error {
+            ProduceError::TooLarge { .. } => Self::TooLarge(error),
+            _ => Self::Produce(error),
+        }
+    }
 }
 
 /// Runs a task's code so that a panic in it is the task's failure: told to nobody, the task would be RUNNING for ever.

@@ -89,8 +89,9 @@ impl BatchBuilder {
 
     /// Returns the most bytes that this record adds to a batch.
     pub fn bytes_of(record: &NewRecord<'_>) -> usize {
-        // Its length, and a timestamp far from the batch's.
-        20 + body_size(record, 0, i32::MAX)
+        // Its length, and the rest of a timestamp far from the batch's: to the byte what Java's producer holds against
+        // `batch.size` and `max.request.size`.
+        5 + 9 + body_size(record, 0, i32::MAX)
     }
 
     /// Adds a record.

@@ -299,7 +299,7 @@ impl SourceTask {
             Some(Delivery::Lost { tickets, error, .. }) => {
                 // What is tolerated is a record that cannot be written, not a producer that can write none.
                 if !self.tolerance.all || error.is_fatal() {
-                    return Err(TaskError::Produce(error));
+                    return Err(TaskError::unwritten(error));
                 }
                 if self.tolerance.log {
                     let stage = Stage::KafkaProduce.name();
