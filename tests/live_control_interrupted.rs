@@ -12,7 +12,7 @@ use crate::support::world::Ran;
 use crate::support::{kafka, require_kafka};
 
 /// The group as its coordinator has it at this moment.
-fn group(id: &str) -> GroupDescription {
+pub(crate) fn group(id: &str) -> GroupDescription {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let cluster = connect(&kafka::shared().bootstrap()).await;

@@ -1,18 +1,24 @@
 //! `migrate --verify run`: the connectors at work in the process of `migrate`, between a standalone and a distributed JVM.
 
 use std::fs;
+use std::time::Duration;
 
+use connectctl::io::kafka::offsets::OffsetSpec;
 use connectctl::model::connector_config::TargetState;
 use connectctl::model::storage_records::ConfigState;
 
 use crate::live_control::promise;
+use crate::live_control_interrupted::group;
 use crate::live_doctor_acl::acls;
+use crate::live_kafka::connect;
 use crate::live_security::fixture;
 use crate::support::moving::Moving;
 use crate::support::native_worker::NativeWorker;
 use crate::support::proxy::Proxy;
 use crate::support::run::Run;
-use crate::support::{java, kafka, require_kafka, rest};
+use crate::support::{java, kafka, require_kafka, rest, wait};
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const RUN: [&str; 4] = ["--source-stopped", "--yes", "--verify", "run"];
 const RAN: &str = "connectors ran in this process";
@@ -94,6 +100,52 @@ fn a_connector_that_fails_while_it_verifies_leaves_all_of_them_stopped() {
             None,
         )
         .success();
+    }
+    worker.wait_state(&connectors, 1, "RUNNING");
+    moving.expect_lines();
+    assert_eq!(worker.stop(), 0);
+}
+
+#[test]
+fn ctrl_c_while_the_connectors_run_leaves_all_of_them_stopped() {
+    require_kafka!();
+    let mut moving = Moving::written("verify-ctrl-c", &kafka::shared().bootstrap(), 1);
+    moving.append(10);
+    // Nobody reads it: the sink is not RUNNING, and what is to be seen of the connectors is waited for.
+    let output = moving.world.path("out.txt");
+    let made = std::process::Command::new("mkfifo").arg(&output).status();
+    assert!(made.expect("mkfifo starts").success());
+    let again = [&RUN[..], &["--no-offsets", "--timeout", "60s"]].concat();
+    let run = Run::start(&moving.world, &moving.arguments(&again));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    wait::expect("the source runs", PATIENCE, || {
+        runtime.block_on(async {
+            let cluster = connect(&kafka::shared().bootstrap()).await;
+            let ends = cluster
+                .offsets("verify-ctrl-c-lines", OffsetSpec::Latest)
+                .await;
+            ends.is_ok_and(|ends| ends.get(&0) == Some(&10))
+        })
+    });
+    let ran = run.interrupt().code(130);
+    let said = "the worker has left its group; the connectors that it ran are STOPPED";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    assert!(ran.stderr.contains("/resume"), "{}", ran.stderr);
+    assert_eq!(moving.report()["outcome"], "interrupted");
+    let group = group("verify-ctrl-c");
+    assert_eq!((group.members.len(), &*group.state), (0, "Empty"));
+    let worker = NativeWorker::start(&moving.out().join("distributed.properties"), &[]);
+    let connectors = ["verify-ctrl-c-source", "verify-ctrl-c-sink"];
+    worker.wait_state(&connectors, 0, "STOPPED");
+
+    // They are moved: to run the same command again changes nothing, to resume them does, as the hint says.
+    fs::remove_file(&output).expect("it is there");
+    let again = moving.migrate(&again).success();
+    assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
+    worker.wait_state(&connectors, 0, "STOPPED");
+    for connector in connectors {
+        let url = format!("{}/connectors/{connector}/resume", worker.url);
+        rest::put(&url, None).success();
     }
     worker.wait_state(&connectors, 1, "RUNNING");
     moving.expect_lines();

@@ -257,7 +257,7 @@ async fn carry_out(
         session
             .ui
             .note("the worker has left its group; the connectors that it ran are STOPPED");
-        return Err(runtime::interrupted());
+        return Err(runtime::interrupted().hint(RESUME));
     }
     let after = look(session, &mut reach.clone())
         .await
@@ -291,6 +291,9 @@ async fn advertised(seen: &Look) -> Advertised {
     let cluster_id = seen.observed.as_ref().and_then(|o| o.cluster_id.as_deref());
     observe::advertised(&seen.plan.worker, cluster_id).await
 }
+
+/// What has run in this process once is moved, and no further run of the command starts it.
+const RESUME: &str = "what ran already stays STOPPED then: start the workers and resume it: PUT /connectors/NAME/resume";
 
 /// Ctrl-C came while the embedded worker was at work.
 fn left_when_interrupted(session: &Session<'_>, report: &ControlReport) -> CliError {
