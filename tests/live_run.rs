@@ -1,13 +1,16 @@
 //! `connectctl run` on real Kafka: workers without a JVM, alone, together, and in the place of JVM workers.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::connect::Distributed;
 use crate::support::native_worker::NativeWorker;
 use crate::support::world::World;
-use crate::support::{kafka, require_kafka, rest};
+use crate::support::{kafka, require_kafka, rest, wait};
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Workers of one group in a folder.
 struct Group {
@@ -218,11 +221,9 @@ fn workers_share_the_work_and_take_over_from_one_that_dies() {
 
     let survivor = second.id().to_owned();
     first.kill();
-    crate::support::wait::expect(
-        "the survivor has everything",
-        std::time::Duration::from_secs(60),
-        || second.owners().iter().all(|owner| *owner == survivor),
-    );
+    wait::expect("the survivor has everything", PATIENCE, || {
+        second.owners().iter().all(|owner| *owner == survivor)
+    });
     second.wait_state(&all, 1, "RUNNING");
     assert_eq!(second.stop(), 0);
 
@@ -263,11 +264,9 @@ fn a_native_and_a_jvm_worker_are_one_group() {
         "{owners:?}"
     );
     jvm.stop();
-    crate::support::wait::expect(
-        "the native worker has everything",
-        std::time::Duration::from_secs(60),
-        || native.owners().iter().all(|owner| *owner == native.id()),
-    );
+    wait::expect("the native worker has everything", PATIENCE, || {
+        native.owners().iter().all(|owner| *owner == native.id())
+    });
     native.wait_state(&["a", "b"], 1, "RUNNING");
     // Now the native worker leads, and the JVM takes its tasks, its key and its word.
     let jvm = Distributed::start(&jvm_file);
@@ -278,4 +277,49 @@ fn a_native_and_a_jvm_worker_are_one_group() {
     assert_eq!(native.stop(), 0);
     jvm.wait_running("b");
     jvm.wait_running("c");
+}
+
+#[test]
+fn native_and_jvm_workers_are_one_group_under_the_eager_protocol() {
+    require_kafka!();
+    let group = Group::new("run-eager");
+    let eager = [("connect.protocol", "eager")];
+    let json = ["--log-format", "json"];
+    let jvm_file = group.worker(1, &eager);
+    let mut jvm = Distributed::start(&jvm_file);
+    let native = NativeWorker::start(&group.worker(2, &eager), &json);
+    for name in ["a", "b"] {
+        create(&native, name, &group.sink(1));
+    }
+    native.wait_state(&["a", "b"], 1, "RUNNING");
+    let owners = native.owners();
+    let jvm_id = jvm.url.replace("http://", "");
+    let has = |id: &str| owners.iter().filter(|owner| *owner == id).count();
+    assert_eq!((has(native.id()), has(&jvm_id)), (2, 2), "{owners:?}");
+    // One that would rather speak another protocol speaks this one; the work is dealt anew among the three.
+    let third = NativeWorker::start(&group.worker(3, &[]), &json);
+    create(&third, "c", &group.sink(1));
+    third.wait_state(&["a", "b", "c"], 1, "RUNNING");
+    for worker in [&native, &third] {
+        let log = worker.log();
+        let rounds = log.lines().filter(|line| line.contains("Joined group"));
+        let is_eager = |line: &str| line.contains(r#""protocol":"default""#);
+        assert!(rounds.clone().all(is_eager), "{log}");
+        assert!(rounds.count() > 0, "{log}");
+    }
+    assert_eq!(third.stop(), 0);
+    jvm.stop();
+    let all = || native.owners().iter().all(|owner| *owner == native.id());
+    wait::expect("the native worker has everything", PATIENCE, all);
+    native.wait_state(&["a", "b", "c"], 1, "RUNNING");
+    // Now the native worker leads.
+    let jvm = Distributed::start(&jvm_file);
+    create(&native, "d", &group.sink(1));
+    native.wait_state(&["a", "b", "c", "d"], 1, "RUNNING");
+    let deleted = rest::delete(&format!("{}/connectors/a", jvm.url));
+    assert_eq!(deleted.status, 204, "{deleted:?}");
+    assert_eq!(native.stop(), 0);
+    for name in ["b", "c", "d"] {
+        jvm.wait_running(name);
+    }
 }
