@@ -316,6 +316,7 @@ background.threads=2
 log.cleaner.threads=1
 log.cleaner.dedupe.buffer.size=8388608
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
 offsets.topic.num.partitions=5
 offsets.topic.replication.factor={replicas}
 transaction.state.log.num.partitions=5

@@ -7,6 +7,7 @@
 //! * [`java`]: a single-file Java program with Kafka's class path.
 //! * [`cutover`]: a whole migration with lines written all the while, counted by Kafka's own consumer.
 //! * [`by_hand`]: the migration without connectctl, the control experiment of the cutover.
+//! * [`flow`]: lines on their way through native workers that are killed.
 //! * [`generated`]: inputs by the thousand, the same at every run.
 //! * [`hex`]: bytes as text.
 //! * [`random`]: numbers for generated cases, the same at every run.
@@ -35,6 +36,7 @@ pub mod by_hand;
 pub mod certificates;
 pub mod connect;
 pub mod cutover;
+pub mod flow;
 pub mod generated;
 pub mod hex;
 pub mod identity_provider;
