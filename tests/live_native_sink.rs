@@ -5,93 +5,17 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
 
-use bytes::Bytes;
-use connectctl::io::kafka::seeder::SeedRecord;
-use connectctl::io::kafka::writer::Writer;
 use connectctl::io::native::TaskState;
 use serde_json::json;
 
 use crate::support::connect::Distributed;
+use crate::support::sinks::{
+    PATIENCE, committed, expect_committed, expect_lines, expected, lines, produce,
+};
 use crate::support::tasks::{TaskWorker, file_sink};
 use crate::support::world::World;
 use crate::support::{kafka, require_kafka, rest, wait};
-
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// Writes numbered lines to a partition.
-fn produce(worker: &TaskWorker, topic: &str, partition: i32, numbers: Range<u32>) {
-    let records: Vec<_> = numbers
-        .map(|number| SeedRecord {
-            key: Bytes::from_static(b"key"),
-            value: Some(Bytes::from(format!("{partition}-{number:06}"))),
-        })
-        .collect();
-    let writer = Writer::new(&worker.cluster, topic, partition);
-    let written = worker.runtime.block_on(writer.write(&records));
-    written.expect("the broker takes it");
-}
-
-/// Lines of files, sorted.
-fn lines(files: &[&Path]) -> Vec<String> {
-    let texts = files.iter().map(fs::read_to_string);
-    let texts: Vec<String> = texts.map(Result::unwrap_or_default).collect();
-    let mut lines: Vec<String> = texts
-        .iter()
-        .flat_map(|text| text.lines().map(str::to_owned))
-        .collect();
-    lines.sort();
-    lines
-}
-
-fn expected(partitions: Range<i32>, numbers: Range<u32>) -> Vec<String> {
-    let mut lines: Vec<String> = partitions
-        .flat_map(|partition| {
-            numbers
-                .clone()
-                .map(move |number| format!("{partition}-{number:06}"))
-        })
-        .collect();
-    lines.sort();
-    lines
-}
-
-#[track_caller]
-fn expect_lines(files: &[&Path], wanted: &[String]) {
-    let enough = wait::until(PATIENCE, || lines(files).len() >= wanted.len());
-    let seen = lines(files);
-    assert!(enough, "{} of {} lines", seen.len(), wanted.len());
-    assert!(
-        seen == wanted,
-        "{} lines are not the {}",
-        seen.len(),
-        wanted.len()
-    );
-}
-
-fn committed(worker: &TaskWorker, connector: &str) -> BTreeMap<(String, i32), i64> {
-    let group = format!("connect-{connector}");
-    let offsets = worker.cluster.committed_offsets(&group);
-    worker
-        .runtime
-        .block_on(offsets)
-        .expect("the broker answers")
-}
-
-#[track_caller]
-fn expect_committed(worker: &TaskWorker, connector: &str, wanted: &[(&str, i32, i64)]) {
-    let wanted: BTreeMap<_, _> = wanted
-        .iter()
-        .map(|(topic, partition, offset)| (((*topic).to_owned(), *partition), *offset))
-        .collect();
-    let mut seen = BTreeMap::new();
-    let found = wait::until(PATIENCE, || {
-        seen = committed(worker, connector);
-        seen == wanted
-    });
-    assert!(found, "{seen:?} instead of {wanted:?}");
-}
 
 #[test]
 fn records_become_lines_and_reading_goes_on_where_it_was_committed() {
@@ -201,8 +125,10 @@ fn a_deleted_topic_is_the_task_s_failure() {
     let worker = TaskWorker::start(&bootstrap, "native-deleted", &[]);
     worker.topic("native-deleted", 1);
     produce(&worker, "native-deleted", 0, 0..5);
-    let task = worker.spawn("native-deleted", &file_sink("native-deleted", &file));
-    let task = task.running();
+    let mut sink = file_sink("native-deleted", &file);
+    // What one operation may take, and how long the topic may be news that a broker has not heard of.
+    sink.insert("consumer.override.request.timeout.ms".into(), "5000".into());
+    let task = worker.spawn("native-deleted", &sink).running();
     expect_lines(&[&file], &expected(0..1, 0..5));
     let names = ["native-deleted".to_owned()];
     let deleted = worker

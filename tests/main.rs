@@ -39,6 +39,7 @@ mod live_migrate_interrupted;
 mod live_migrate_rename;
 mod live_migrate_stopped;
 mod live_migrate_target;
+mod live_native_consumer;
 mod live_native_failures;
 mod live_native_offsets;
 mod live_native_sink;

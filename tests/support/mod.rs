@@ -16,6 +16,7 @@
 //! * [`proxy`]: a way to a broker that can be held at a chosen request, or cut.
 //! * [`rest`]: blocking JSON over HTTP.
 //! * [`run`]: a run of `connectctl` that something happens to from outside.
+//! * [`sinks`]: what goes into sinks of the native engine, and what has come out of them.
 //! * [`small`]: the smallest deployment, which nobody runs.
 //! * [`tasks`]: tasks of the native engine in the own process.
 //! * [`world`]: a temporary folder in which `connectctl` is run.
@@ -51,6 +52,7 @@ pub mod proxy;
 pub mod random;
 pub mod rest;
 pub mod run;
+pub mod sinks;
 pub mod small;
 pub mod tasks;
 pub mod wait;

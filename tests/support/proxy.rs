@@ -9,6 +9,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
+use connectctl::protocol::errors::UNKNOWN_TOPIC_OR_PARTITION;
 use kafka_protocol::messages::{
     ApiKey, CreateTopicsRequest, DescribeClusterResponse, FindCoordinatorResponse,
     MetadataResponse, RequestHeader, ResponseHeader,
@@ -45,9 +46,19 @@ struct State {
     held: bool,
     /// Open connections are closed, new ones too.
     cut: bool,
+    /// A topic of which answers tell less than there is.
+    hidden: Option<Hidden>,
     /// Cuts so far: a connection does not outlive the next one.
     cuts: usize,
     open: Vec<TcpStream>,
+}
+
+#[derive(Debug)]
+struct Hidden {
+    topic: String,
+    /// Partitions that are told of; 0: nor is the topic.
+    known: usize,
+    answers: usize,
 }
 
 #[derive(Debug)]
@@ -148,6 +159,25 @@ impl Proxy {
             before: nth - 1,
             cuts,
         });
+    }
+
+    /// Answers as a broker that has heard of only so many partitions of a topic, with 0 not even of the topic.
+    pub fn hide(&self, topic: &str, known: usize) {
+        self.0.state().hidden = Some(Hidden {
+            topic: topic.to_owned(),
+            known,
+            answers: 0,
+        });
+    }
+
+    /// Returns how often [`Proxy::hide`] has changed an answer.
+    pub fn hidden_answers(&self) -> usize {
+        self.0.state().hidden.as_ref().map_or(0, |h| h.answers)
+    }
+
+    /// Answers with all there is again.
+    pub fn show(&self) {
+        self.0.state().hidden = None;
     }
 
     /// Returns whether the chosen message came.
@@ -335,6 +365,7 @@ impl Shared {
                 for broker in &mut answer.brokers {
                     (broker.host, broker.port) = (host.clone(), port);
                 }
+                self.state().hide_from(answer);
             }),
             ApiKey::DescribeCluster => rewritten(
                 frame,
@@ -360,6 +391,29 @@ impl Shared {
                 },
             ),
             _ => frame,
+        }
+    }
+}
+
+impl State {
+    fn hide_from(&mut self, answer: &mut MetadataResponse) {
+        let Some(hidden) = &mut self.hidden else {
+            return;
+        };
+        for topic in &mut answer.topics {
+            if topic
+                .name
+                .as_ref()
+                .is_some_and(|name| ***name == hidden.topic)
+            {
+                topic.partitions.retain(|partition| {
+                    usize::try_from(partition.partition_index).is_ok_and(|at| at < hidden.known)
+                });
+                if hidden.known == 0 {
+                    topic.error_code = UNKNOWN_TOPIC_OR_PARTITION;
+                }
+                hidden.answers += 1;
+            }
         }
     }
 }

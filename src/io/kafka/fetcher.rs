@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::io::kafka::acl::Resource;
-use crate::io::kafka::cluster::{Cluster, topic_name};
+use crate::io::kafka::cluster::{Cluster, TopicDescription, topic_name};
 use crate::io::kafka::connection::Connection;
 use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::io::kafka::log::Isolation;
@@ -150,7 +150,16 @@ impl Fetcher {
         let mut retry = self.cluster.retry();
         let mut first_id = None;
         while !spans.is_empty() {
-            let (left, error, progressed) = self.round(spans, &mut first_id).await?;
+            let topic = match self.cluster.topic(&self.topic).await {
+                Ok(topic) => topic,
+                // Who follows a topic was told of it by somebody: whoever does not know it lags behind, for a while.
+                Err(error) if is_followed(spans.first()) && is_news(&error) => {
+                    retry.pause(error).await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let (left, error, progressed) = self.round(&topic, spans, &mut first_id).await?;
             spans = left;
             if progressed {
                 retry = self.cluster.retry();
@@ -165,13 +174,13 @@ impl Fetcher {
         Ok(())
     }
 
-    /// Looks up the leaders and fetches from each as far as it goes.
+    /// Fetches from each leader as far as it goes.
     async fn round(
         &self,
+        topic: &TopicDescription,
         spans: Vec<Span>,
         first_id: &mut Option<Uuid>,
     ) -> Result<(Vec<Span>, Option<KafkaError>, bool), KafkaError> {
-        let topic = self.cluster.topic(&self.topic).await?;
         // A topic of the same name, deleted and created again, has nothing to do with what was read so far.
         if first_id.is_some() && *first_id != topic.id {
             let resource = Resource::topic(&self.topic);

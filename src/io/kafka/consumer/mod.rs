@@ -17,7 +17,7 @@ use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::{BrokerError, KafkaError};
 use crate::io::kafka::fetcher::{Fetcher, Span};
 use crate::io::kafka::groups::{Committer, TopicPartition};
-use crate::io::kafka::offsets::OffsetSpec;
+use crate::io::kafka::offsets::{OffsetSpec, is_news};
 use crate::protocol::errors;
 use crate::protocol::record_batch::{self, Decoded, Record, RecordBatchError};
 use membership::Membership;
@@ -159,6 +159,9 @@ impl Consumer {
     }
 
     /// Returns where to begin: the committed offsets, or where `auto.offset.reset` says.
+    ///
+    /// The group has assigned the partitions, so that they exist: a broker that does not know one lags behind, and is asked
+    /// again for as long as one operation may take, as `KafkaConsumer.position` does.
     pub async fn positions(
         &self,
         partitions: &[TopicPartition],
@@ -172,7 +175,14 @@ impl Consumer {
                 None => missing.push(partition.clone()),
             }
         }
-        positions.extend(self.reset(&missing).await?);
+        let mut retry = self.cluster.retry();
+        let begin = loop {
+            match self.reset(&missing).await {
+                Err(error) if is_news(&error) => retry.pause(error).await?,
+                found => break found?,
+            }
+        };
+        positions.extend(begin);
         Ok(positions)
     }
 
