@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use connectctl::protocol::errors::UNKNOWN_TOPIC_OR_PARTITION;
 use kafka_protocol::messages::{
     ApiKey, CreateTopicsRequest, DescribeClusterResponse, FindCoordinatorResponse,
-    MetadataResponse, RequestHeader, ResponseHeader,
+    HeartbeatResponse, MetadataResponse, RequestHeader, ResponseHeader,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
@@ -48,6 +48,8 @@ struct State {
     cut: bool,
     /// A topic of which answers tell less than there is.
     hidden: Option<Hidden>,
+    /// What the next heartbeat is answered with instead.
+    heartbeat: Option<i16>,
     /// Cuts so far: a connection does not outlive the next one.
     cuts: usize,
     open: Vec<TcpStream>,
@@ -178,6 +180,11 @@ impl Proxy {
     /// Answers with all there is again.
     pub fn show(&self) {
         self.0.state().hidden = None;
+    }
+
+    /// Answers the next heartbeat with an error code.
+    pub fn refuse_heartbeat(&self, code: i16) {
+        self.0.state().heartbeat = Some(code);
     }
 
     /// Returns whether the chosen message came.
@@ -367,6 +374,13 @@ impl Shared {
                 }
                 self.state().hide_from(answer);
             }),
+            ApiKey::Heartbeat => {
+                rewritten(frame, api, version, |answer: &mut HeartbeatResponse| {
+                    if let Some(code) = self.state().heartbeat.take() {
+                        answer.error_code = code;
+                    }
+                })
+            }
             ApiKey::DescribeCluster => rewritten(
                 frame,
                 api,

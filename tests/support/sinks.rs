@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use connectctl::io::kafka::groups::GroupDescription;
 use connectctl::io::kafka::seeder::SeedRecord;
 use connectctl::io::kafka::writer::{WriteError, Writer};
 
@@ -103,4 +104,27 @@ pub fn expect_committed(worker: &TaskWorker, connector: &str, wanted: &[(&str, i
         seen == wanted
     });
     assert!(found, "{seen:?} instead of {wanted:?}");
+}
+
+/// Waits until the group of a sink is as it is to be.
+#[track_caller]
+pub fn expect_group(
+    worker: &TaskWorker,
+    connector: &str,
+    is_it: impl Fn(&GroupDescription) -> bool,
+) -> GroupDescription {
+    let group = [format!("connect-{connector}")];
+    let mut seen = None;
+    let found = wait::until(PATIENCE, || {
+        let described = worker
+            .runtime
+            .block_on(worker.cluster.describe_groups(&group));
+        let described = described.expect("the broker answers")[&group[0]].clone();
+        let described = described.expect("it may be described");
+        let is_it = is_it(&described);
+        seen = Some(described);
+        is_it
+    });
+    assert!(found, "{seen:?}");
+    seen.expect("it was described")
 }

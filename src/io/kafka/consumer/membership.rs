@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use super::assignment::{self, Malformed};
+use super::polls::Polled;
 use super::settings::{ConsumerSettings, Subscription};
 use super::{Assigned, ConsumerEvent};
 use crate::io::kafka::cluster::{Cluster, Missing, described};
@@ -24,8 +25,11 @@ pub(super) struct Membership {
     cluster: Cluster,
     client: GroupClient,
     settings: Arc<ConsumerSettings>,
+    polled: Polled,
     events: mpsc::Sender<ConsumerEvent>,
+    /// Empty: the group gives one.
     member_id: String,
+    /// -1: there is none.
     generation: i32,
     /// Partitions of the topics that this member, as the leader, has assigned.
     assigned_counts: Option<BTreeMap<String, i32>>,
@@ -40,6 +44,16 @@ enum Again {
     Rebalance,
     /// The group has gone on without this member.
     Lost,
+    /// The owner has not come for more in time: the group is left until it does.
+    Overdue,
+}
+
+/// What came of a heartbeat.
+enum Beat {
+    Taken,
+    /// It may have been, or the coordinator cannot say: the next one tells.
+    Missed,
+    Again(Again),
 }
 
 /// What an answer without success means.
@@ -53,12 +67,14 @@ impl Membership {
     pub(super) fn new(
         cluster: &Cluster,
         settings: Arc<ConsumerSettings>,
+        polled: Polled,
         events: mpsc::Sender<ConsumerEvent>,
     ) -> Self {
         Self {
             client: GroupClient::new(cluster, &settings.group),
             cluster: cluster.clone(),
             settings,
+            polled,
             events,
             member_id: String::new(),
             generation: -1,
@@ -100,6 +116,11 @@ impl Membership {
             match round {
                 Ok(Some(Again::Rebalance)) => self.give_back().await,
                 Ok(Some(Again::Lost)) => self.lose().await,
+                Ok(Some(Again::Overdue)) => {
+                    self.leave_overdue().await;
+                    self.lose().await;
+                    self.polled.back().await;
+                }
                 Ok(None) | Err(Trouble::Again) => {}
                 Err(Trouble::Passing(error)) => {
                     tracing::warn!(%error, group = self.client.group(), "joining the group is tried again");
@@ -245,28 +266,25 @@ impl Membership {
         let mut alive = Instant::now();
         let mut looked = Instant::now();
         loop {
-            sleep(self.settings.heartbeat_interval).await;
-            let beat = self.client.heartbeat(self.generation, &self.member_id);
-            match beat.await {
-                Ok(code) => match code.code {
-                    errors::NONE => alive = Instant::now(),
-                    errors::REBALANCE_IN_PROGRESS => return Ok(Again::Rebalance),
-                    errors::UNKNOWN_MEMBER_ID | errors::ILLEGAL_GENERATION => {
-                        return Ok(Again::Lost);
-                    }
-                    _ => {
-                        let error: KafkaError = self.client.failed("Heartbeat", code).into();
-                        if !code.retriable {
-                            return Err(Trouble::Fatal(error));
-                        }
-                        tracing::debug!(%error, "a heartbeat was not taken");
-                    }
-                },
-                Err(error) if !error.passes() => return Err(Trouble::Fatal(error)),
-                Err(error) => tracing::debug!(%error, "a heartbeat was not answered"),
+            if self
+                .is_overdue_before(self.settings.heartbeat_interval)
+                .await
+            {
+                return Ok(Again::Overdue);
+            }
+            match self.beat().await? {
+                Beat::Taken => alive = Instant::now(),
+                Beat::Again(again) => return Ok(again),
+                Beat::Missed => {}
             }
             if alive.elapsed() > self.settings.session_timeout {
-                return Ok(Again::Lost);
+                // Whether the group has gone on is for a coordinator to say, and this one says nothing.
+                tracing::info!(
+                    group = self.client.group(),
+                    "the coordinator is looked for again"
+                );
+                self.client.forget();
+                alive = Instant::now();
             }
             if looked.elapsed() >= self.look_interval() {
                 looked = Instant::now();
@@ -274,6 +292,50 @@ impl Membership {
                     return Ok(Again::Rebalance);
                 }
             }
+        }
+    }
+
+    /// Waits for so long; true: it has turned out meanwhile that the owner does not come for more.
+    async fn is_overdue_before(&mut self, wait: Duration) -> bool {
+        tokio::select! {
+            () = self.polled.overdue(self.settings.max_poll_interval) => true,
+            () = sleep(wait) => false,
+        }
+    }
+
+    async fn beat(&mut self) -> Result<Beat, Trouble> {
+        let beat = self.client.heartbeat(self.generation, &self.member_id);
+        let code = match beat.await {
+            Ok(code) => code,
+            Err(error) if !error.passes() => return Err(Trouble::Fatal(error)),
+            Err(error) => {
+                tracing::debug!(%error, "a heartbeat was not answered");
+                return Ok(Beat::Missed);
+            }
+        };
+        match code.code {
+            errors::NONE => Ok(Beat::Taken),
+            errors::REBALANCE_IN_PROGRESS => Ok(Beat::Again(Again::Rebalance)),
+            errors::UNKNOWN_MEMBER_ID | errors::ILLEGAL_GENERATION => {
+                self.reset(code);
+                Ok(Beat::Again(Again::Lost))
+            }
+            _ => {
+                let error: KafkaError = self.client.failed("Heartbeat", code).into();
+                if !code.retriable {
+                    return Err(Trouble::Fatal(error));
+                }
+                tracing::debug!(%error, "a heartbeat was not taken");
+                Ok(Beat::Missed)
+            }
+        }
+    }
+
+    /// Forgets the generation, and who it was in the group when the group has forgotten it.
+    fn reset(&mut self, code: ErrorCode) {
+        self.generation = -1;
+        if code.code == errors::UNKNOWN_MEMBER_ID {
+            self.member_id.clear();
         }
     }
 
@@ -310,10 +372,16 @@ impl Membership {
         if self.events.send(ConsumerEvent::Revoke(done)).await.is_err() {
             return;
         }
+        let mut is_member = true;
         loop {
             tokio::select! {
-                _ = &mut given => return,
-                () = sleep(self.settings.heartbeat_interval) => {
+                _ = &mut given => break,
+                is_overdue = self.is_overdue_before(self.settings.heartbeat_interval), if is_member => {
+                    if is_overdue {
+                        self.leave_overdue().await;
+                        is_member = false;
+                        continue;
+                    }
                     let beat = self.client.heartbeat(self.generation, &self.member_id);
                     if let Err(error) = beat.await {
                         tracing::debug!(%error, "a heartbeat was not answered");
@@ -321,16 +389,35 @@ impl Membership {
                 }
             }
         }
+        if !is_member {
+            self.polled.back().await;
+        }
+    }
+
+    /// Leaves the partitions to the others: whoever reads them here has been at what it read last for too long.
+    async fn leave_overdue(&mut self) {
+        tracing::warn!(
+            group = self.client.group(),
+            generation = self.generation,
+            max_poll_interval_ms = self.settings.max_poll_interval.as_millis(),
+            "the group is left: what was read last is still being put after max.poll.interval.ms; \
+             a sink that is slower by nature needs a longer one"
+        );
+        let left = self
+            .client
+            .leave(&self.member_id, "max.poll.interval.ms is over");
+        if let Err(error) = left.await {
+            tracing::warn!(%error, group = self.client.group(), "the group was not left in good order");
+        }
+        self.member_id.clear();
+        self.generation = -1;
     }
 
     async fn lose(&mut self) {
         tracing::warn!(
             group = self.client.group(),
-            generation = self.generation,
-            "the group has gone on without this member"
+            "the group goes on without this member"
         );
-        self.member_id.clear();
-        self.generation = -1;
         // The receiver goes with this task.
         let _ = self.events.send(ConsumerEvent::Lost).await;
     }
@@ -339,8 +426,7 @@ impl Membership {
     fn refused(&mut self, operation: &'static str, code: ErrorCode) -> Trouble {
         match code.code {
             errors::UNKNOWN_MEMBER_ID | errors::ILLEGAL_GENERATION => {
-                self.member_id.clear();
-                self.generation = -1;
+                self.reset(code);
                 Trouble::Again
             }
             errors::REBALANCE_IN_PROGRESS => Trouble::Again,

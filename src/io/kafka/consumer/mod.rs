@@ -5,6 +5,7 @@
 
 mod assignment;
 mod membership;
+mod polls;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ use crate::io::kafka::offsets::{OffsetSpec, is_news};
 use crate::protocol::errors;
 use crate::protocol::record_batch::{self, Decoded, Record, RecordBatchError};
 use membership::Membership;
+use polls::Polls;
+pub use polls::Want;
 pub use settings::{ConsumerSettings, Reset, Subscription};
 
 /// Chunks that may wait to be taken; with the fetcher's limits this bounds the memory in use.
@@ -88,6 +91,7 @@ pub struct Consumer {
     group: String,
     settings: Arc<ConsumerSettings>,
     membership: mpsc::Receiver<ConsumerEvent>,
+    polls: Polls,
     leave: Option<oneshot::Sender<()>>,
     member: JoinSet<()>,
     assigned: Option<Assigned>,
@@ -109,13 +113,15 @@ impl Consumer {
         let (events, membership) = mpsc::channel(1);
         let (leave, leaving) = oneshot::channel();
         let mut member = JoinSet::new();
-        let joining = Membership::new(cluster, Arc::clone(&settings), events);
+        let (polls, polled) = polls::polls();
+        let joining = Membership::new(cluster, Arc::clone(&settings), polled, events);
         member.spawn(joining.run(leaving));
         Self {
             cluster: cluster.clone(),
             group: settings.group.clone(),
             settings,
             membership,
+            polls,
             leave: Some(leave),
             member,
             assigned: None,
@@ -127,26 +133,15 @@ impl Consumer {
         &self.group
     }
 
-    /// Waits for what happens next. With `reads: false` records are left where they are.
+    /// Waits for what happens next.
     ///
     /// Nothing is lost when the future is dropped.
-    pub async fn next(&mut self, reads: bool) -> ConsumerEvent {
-        let reads = reads && self.fetching.is_some();
-        let fetched = tokio::select! {
-            biased;
-            event = self.membership.recv() => {
-                let ended = || KafkaError::protocol("the group", "the membership has ended");
-                return self.noted(event.unwrap_or_else(|| ConsumerEvent::Failed(ended())));
-            }
-            fetched = next_fetched(self.fetching.as_mut()), if reads => fetched,
-        };
-        fetched.map_or_else(
-            |error| {
-                self.fetching = None;
-                ConsumerEvent::Failed(error)
-            },
-            ConsumerEvent::Records,
-        )
+    pub async fn next(&mut self, want: Want) -> ConsumerEvent {
+        let there = self.polls.come(want);
+        let fetching = (want == Want::Records).then_some(&mut self.fetching);
+        let event = next_event(&mut self.membership, fetching).await;
+        drop(there);
+        self.noted(event)
     }
 
     fn noted(&mut self, event: ConsumerEvent) -> ConsumerEvent {
@@ -288,6 +283,33 @@ impl Consumer {
             let _ = leave.send(());
         }
         while self.member.join_next().await.is_some() {}
+    }
+}
+
+async fn next_event(
+    membership: &mut mpsc::Receiver<ConsumerEvent>,
+    fetching: Option<&mut Option<Fetching>>,
+) -> ConsumerEvent {
+    tokio::select! {
+        biased;
+        event = membership.recv() => {
+            let ended = || KafkaError::protocol("the group", "the membership has ended");
+            event.unwrap_or_else(|| ConsumerEvent::Failed(ended()))
+        }
+        event = next_read(fetching) => event,
+    }
+}
+
+async fn next_read(fetching: Option<&mut Option<Fetching>>) -> ConsumerEvent {
+    let Some(fetching) = fetching else {
+        return std::future::pending().await;
+    };
+    match next_fetched(fetching.as_mut()).await {
+        Ok(fetched) => ConsumerEvent::Records(fetched),
+        Err(error) => {
+            *fetching = None;
+            ConsumerEvent::Failed(error)
+        }
     }
 }
 

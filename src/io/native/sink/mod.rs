@@ -19,7 +19,7 @@ use super::task::{Context, TaskError, Wanted, apart, patiently};
 use super::tolerance::Tolerance;
 use crate::connectors::FileStreamSink;
 use crate::io::kafka::consumer::{
-    Assigned, Consumer, ConsumerEvent, ConsumerSettings, Fetched, Subscription,
+    Assigned, Consumer, ConsumerEvent, ConsumerSettings, Fetched, Subscription, Want,
 };
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::groups::TopicPartition;
@@ -143,7 +143,7 @@ impl SinkTask {
             }
             let is_running = wanted == Wanted::Running;
             self.fetch(is_running);
-            let reads = is_running && self.putting.is_none() && self.has_room();
+            let want = self.want(is_running);
             let Some(consumer) = self.consumer.as_mut() else {
                 return Ok(());
             };
@@ -154,7 +154,7 @@ impl SinkTask {
                         return Ok(());
                     }
                 }
-                event = consumer.next(reads) => self.happened(event, context).await?,
+                event = consumer.next(want) => self.happened(event, context).await?,
                 put = ended(&mut self.putting), if self.putting.is_some() => self.put(put)?,
                 () = tokio::time::sleep_until(self.next_commit) => self.begin_commit().await?,
                 outcome = committed(&mut self.committing) => self.take_commit(outcome),
@@ -196,8 +196,17 @@ impl SinkTask {
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.dead_letters.as_ref().is_none_or(DeadLetters::has_room)
+    /// Returns what the task has the consumer for at this moment.
+    fn want(&self, is_running: bool) -> Want {
+        if self.putting.is_some() {
+            return Want::Busy;
+        }
+        let has_room = self.dead_letters.as_ref().is_none_or(DeadLetters::has_room);
+        if is_running && has_room {
+            Want::Records
+        } else {
+            Want::Events
+        }
     }
 
     async fn happened(&mut self, event: ConsumerEvent, context: &Context) -> Result<(), TaskError> {
