@@ -1,11 +1,13 @@
 //! What becomes of a sink task when its broker, its group or what it writes to does not do what it should.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
 
 use connectctl::io::kafka::groups::GroupDescription;
+use connectctl::io::kafka::seeder::SeedRecord;
+use connectctl::io::native::TaskState;
 use connectctl::protocol::errors::{ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID};
 use indexmap::IndexMap;
 use kafka_protocol::messages::ApiKey;
@@ -13,7 +15,7 @@ use kafka_protocol::messages::ApiKey;
 use crate::support::kafka::{Kafka, KafkaOptions};
 use crate::support::proxy::{Hold, Proxy};
 use crate::support::sinks::{
-    PATIENCE, expect_committed, expect_group, expect_lines, expected, produce,
+    PATIENCE, committed, expect_committed, expect_group, expect_lines, expected, produce, write,
 };
 use crate::support::tasks::{TaskWorker, config, file_sink};
 use crate::support::world::World;
@@ -175,4 +177,52 @@ fn a_sink_that_hangs_in_a_write_leaves_its_partitions_to_others() {
     worker.stop(hanging);
     worker.stop(other);
     expect_committed(&worker, name, &[(name, 0, 40_000)]);
+}
+
+#[test]
+fn no_offset_is_committed_past_a_dead_letter_that_is_on_its_way_and_none_holds_a_stop_up() {
+    require_kafka!();
+    let bootstrap = kafka::shared().bootstrap();
+    let world = World::new();
+    let file = world.path("out.txt");
+    let settings = [
+        ("offset.flush.timeout.ms", "600000"),
+        ("task.shutdown.graceful.timeout.ms", "2000"),
+    ];
+    let worker = TaskWorker::start(&bootstrap, "native-letters", &settings);
+    let name = "native-letters";
+    worker.topic(name, 1);
+    let record = |value: &'static [u8]| SeedRecord {
+        key: bytes::Bytes::from_static(b"{}"),
+        value: Some(bytes::Bytes::from_static(value)),
+    };
+    write(&worker, name, 0, &[record(b"poison"), record(b"\"fine\"")]);
+    let proxy = Proxy::start(&bootstrap);
+    let json = "org.apache.kafka.connect.json.JsonConverter";
+    let mut sink = file_sink(name, &file);
+    sink.extend(config(&[
+        ("errors.tolerance", "all"),
+        ("errors.deadletterqueue.topic.name", "native-letters-dead"),
+        ("errors.deadletterqueue.topic.replication.factor", "1"),
+        ("value.converter", json),
+        ("value.converter.schemas.enable", "false"),
+        ("producer.override.bootstrap.servers", &proxy.bootstrap()),
+    ]));
+    proxy.hold_at(ApiKey::Produce, 1, Hold::Request);
+    let task = worker.spawn(name, &sink).running();
+    let text = || fs::read_to_string(&file).unwrap_or_default();
+    wait::expect("the other is put", PATIENCE, || text() == "fine\n");
+    wait::expect("the letter is on its way", PATIENCE, || proxy.is_held());
+    task.handle().pause();
+    assert_eq!(task.next(), TaskState::Paused);
+    task.handle().resume();
+    assert_eq!(task.next(), TaskState::Running);
+    worker.stop(task);
+    assert!(committed(&worker, name).is_empty());
+
+    proxy.forget();
+    let task = worker.spawn(name, &sink).running();
+    expect_committed(&worker, name, &[(name, 0, 2)]);
+    worker.stop(task);
+    assert_eq!(text(), "fine\nfine\n");
 }

@@ -26,6 +26,8 @@ pub(super) struct WorkerSettings {
     pub(super) flush_interval: Duration,
     /// `offset.flush.timeout.ms`: what one commit may take.
     pub(super) flush_timeout: Duration,
+    /// `task.shutdown.graceful.timeout.ms`: what a task may take to end.
+    pub(super) graceful: Duration,
     /// `topic.creation.enable`.
     pub(super) creates_topics: bool,
     /// `topic.tracking.enable`.
@@ -53,6 +55,7 @@ impl WorkerSettings {
             isolations,
             flush_interval: millis(&worker, "offset.flush.interval.ms")?,
             flush_timeout: millis(&worker, "offset.flush.timeout.ms")?,
+            graceful: millis(&worker, "task.shutdown.graceful.timeout.ms")?,
             creates_topics: !text(&worker, "topic.creation.enable").eq_ignore_ascii_case("false"),
             tracks_topics: !text(&worker, "topic.tracking.enable").eq_ignore_ascii_case("false"),
             override_policy: text(&worker, "connector.client.config.override.policy"),

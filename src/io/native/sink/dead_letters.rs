@@ -1,7 +1,6 @@
 //! Records that could not be converted, kept in a topic of their own (`DeadLetterQueueReporter`).
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use bytes::Bytes;
 use indexmap::IndexMap;
@@ -111,11 +110,20 @@ impl DeadLetters {
         }
     }
 
-    /// Waits for the acknowledgement of everything that was added, but not for ever.
-    pub(super) async fn drain(&mut self, within: Duration) {
-        let deadline = Instant::now() + within;
+    /// True when every letter that was added is acknowledged, or given up.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.producer.is_idle()
+    }
+
+    /// Sends what there is without waiting for more.
+    pub(super) fn hurry(&mut self) {
         self.producer.hurry();
-        while !(self.waiting.is_empty() && self.producer.is_idle()) {
+    }
+
+    /// Waits for the acknowledgement of everything that was added, but not for ever.
+    pub(super) async fn drain(&mut self, deadline: Instant) {
+        self.hurry();
+        while !self.is_idle() {
             if tokio::time::timeout_at(deadline, self.next())
                 .await
                 .is_err()
@@ -131,7 +139,7 @@ impl DeadLetters {
 
     async fn next(&mut self) {
         self.push();
-        if self.waiting.is_empty() && self.producer.is_idle() {
+        if self.is_idle() {
             return std::future::pending().await;
         }
         let delivery = self.producer.next().await;

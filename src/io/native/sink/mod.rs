@@ -1,5 +1,6 @@
 //! A sink task: fetches, converts, puts, and commits what was put (`WorkerSinkTask`).
 
+mod commit;
 mod dead_letters;
 mod put;
 
@@ -25,6 +26,7 @@ use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::groups::TopicPartition;
 use crate::model::properties::Properties;
 use crate::protocol::errors;
+use commit::{Draining, committed};
 use dead_letters::DeadLetters;
 use put::{Put, Putter};
 
@@ -52,12 +54,16 @@ struct SinkTask {
     /// After what was put, by partition that is assigned.
     positions: Offsets,
     committed: Offsets,
+    /// What is committed when the dead letters of the records before it are in their topic.
+    draining: Option<Draining>,
     committing: Option<JoinHandle<Result<Offsets, KafkaError>>>,
     next_commit: Instant,
     /// The time to commit came while it could not be done.
     commit_is_due: bool,
     flush_interval: Duration,
     flush_timeout: Duration,
+    /// What dead letters may take while the task ends: half of the time, for the commit comes after them.
+    last_drain: Duration,
     dead_letters: Option<DeadLetters>,
     tracker: Tracker,
     /// Fetching is to begin again, after a pause.
@@ -113,11 +119,13 @@ impl SinkTask {
             putting: None,
             positions: Offsets::new(),
             committed: Offsets::new(),
+            draining: None,
             committing: None,
             next_commit: Instant::now() + settings.flush_interval,
             commit_is_due: false,
             flush_interval: settings.flush_interval,
             flush_timeout: settings.flush_timeout,
+            last_drain: settings.graceful.min(settings.flush_timeout) / 2,
             dead_letters,
             tracker: host.tracker(spec),
             fetch_at: None,
@@ -138,12 +146,11 @@ impl SinkTask {
                 context.report(wanted.state());
                 said = Some(wanted);
             }
-            if self.commit_is_due && self.committing.is_none() && self.putting.is_none() {
-                self.begin_commit().await?;
-            }
+            self.go_on_committing().await?;
             let is_running = wanted == Wanted::Running;
             self.fetch(is_running);
             let want = self.want(is_running);
+            let drained_by = self.draining.as_ref().map(|draining| draining.deadline);
             let Some(consumer) = self.consumer.as_mut() else {
                 return Ok(());
             };
@@ -159,6 +166,7 @@ impl SinkTask {
                 () = tokio::time::sleep_until(self.next_commit) => self.begin_commit().await?,
                 outcome = committed(&mut self.committing) => self.take_commit(outcome),
                 () = dead_letters::next(&mut self.dead_letters) => {}
+                () = tokio::time::sleep_until(drained_by.unwrap_or(self.next_commit)), if drained_by.is_some() => {}
                 () = tokio::time::sleep_until(again.unwrap_or(self.next_commit)), if again.is_some() => {}
             }
         }
@@ -202,7 +210,8 @@ impl SinkTask {
             return Want::Busy;
         }
         let has_room = self.dead_letters.as_ref().is_none_or(DeadLetters::has_room);
-        if is_running && has_room {
+        // What is put now would add letters to those that a commit waits for.
+        if is_running && has_room && self.draining.is_none() {
             Want::Records
         } else {
             Want::Events
@@ -216,21 +225,26 @@ impl SinkTask {
             ConsumerEvent::Revoke(done) => {
                 self.stop_fetching();
                 self.finish_putting().await?;
-                self.commit_now().await?;
-                self.positions.clear();
-                self.committed.clear();
+                self.commit_now(Instant::now() + self.flush_timeout).await?;
+                self.give_up();
                 // The membership goes with the consumer.
                 let _ = done.send(());
             }
             ConsumerEvent::Lost => {
                 self.stop_fetching();
                 self.finish_putting().await?;
-                self.positions.clear();
-                self.committed.clear();
+                self.give_up();
             }
             ConsumerEvent::Failed(error) => self.failed(error).await?,
         }
         Ok(())
+    }
+
+    /// Forgets what is not this task's any more.
+    fn give_up(&mut self) {
+        self.positions.clear();
+        self.committed.clear();
+        self.draining = None;
     }
 
     async fn assigned(&mut self, assigned: Assigned, context: &Context) -> Result<(), TaskError> {
@@ -345,117 +359,15 @@ impl SinkTask {
         self.put(outcome)
     }
 
-    /// Commits in the background what has been put.
-    async fn begin_commit(&mut self) -> Result<(), TaskError> {
-        self.next_commit = Instant::now() + self.flush_interval;
-        self.commit_is_due = self.committing.is_some() || self.putting.is_some();
-        if self.commit_is_due {
-            // Before the next chunk is put.
-            return Ok(());
-        }
-        let Some(changed) = self.flushed().await? else {
-            return Ok(());
-        };
-        let Some(consumer) = &self.consumer else {
-            return Ok(());
-        };
-        let Some(committer) = consumer.committer() else {
-            return Ok(());
-        };
-        let cluster = consumer.cluster().clone();
-        let group = consumer.group().to_owned();
-        self.committing = Some(tokio::spawn(async move {
-            let outcomes = cluster
-                .commit_offsets_as(&committer, &group, &changed)
-                .await?;
-            for outcome in outcomes.into_values() {
-                outcome?;
-            }
-            Ok(changed)
-        }));
-        Ok(())
-    }
-
-    /// Makes sure that what is to be committed is in the file, and dead letters in their topic; `None`: there is nothing.
-    async fn flushed(&mut self) -> Result<Option<Offsets>, TaskError> {
-        let is_new =
-            |(at, offset): &(&TopicPartition, &i64)| self.committed.get(*at) != Some(*offset);
-        let changed: Offsets = self
-            .positions
-            .iter()
-            .filter(is_new)
-            .map(|(at, offset)| (at.clone(), *offset))
-            .collect();
-        if changed.is_empty() {
-            return Ok(None);
-        }
-        self.flush().await?;
-        if let Some(letters) = &mut self.dead_letters {
-            letters.drain(self.flush_timeout).await;
-        }
-        Ok(Some(changed))
-    }
-
-    /// Hands what was put to the file, in a thread that may wait for its disk.
-    async fn flush(&mut self) -> Result<(), TaskError> {
-        let Some(mut putter) = self.putter.take() else {
-            return Ok(());
-        };
-        let flushing = tokio::task::spawn_blocking(move || {
-            let flushed = putter.sink.flush();
-            (putter, flushed)
-        });
-        let (putter, flushed) = flushing.await.map_err(|_| TaskError::Panicked)?;
-        self.putter = Some(putter);
-        Ok(flushed?)
-    }
-
-    fn take_commit(&mut self, outcome: Result<Offsets, String>) {
-        self.committing = None;
-        match outcome {
-            Ok(offsets) => {
-                for (at, offset) in offsets {
-                    if self.positions.contains_key(&at) {
-                        self.committed.insert(at, offset);
-                    }
-                }
-            }
-            Err(reason) => tracing::error!(reason, "offsets could not be committed"),
-        }
-    }
-
-    /// Commits before the partitions are given back.
-    async fn commit_now(&mut self) -> Result<(), TaskError> {
-        self.await_commit().await;
-        self.begin_commit().await?;
-        self.await_commit().await;
-        Ok(())
-    }
-
-    async fn await_commit(&mut self) {
-        if self.committing.is_none() {
-            return;
-        }
-        let ended = committed(&mut self.committing);
-        let outcome = tokio::time::timeout(self.flush_timeout, ended).await;
-        let outcome = outcome.unwrap_or_else(|_| {
-            if let Some(committing) = &self.committing {
-                // Landing late, it would move the offsets back behind what is committed after it.
-                committing.abort();
-            }
-            Err("not within offset.flush.timeout.ms".to_owned())
-        });
-        self.take_commit(outcome);
-    }
-
     /// Commits what was put and leaves the group.
     async fn close(&mut self) -> Result<(), TaskError> {
         self.stop_fetching();
         let put = self.finish_putting().await;
-        let committed = self.commit_now().await;
+        let deadline = Instant::now() + self.last_drain;
+        let committed = self.commit_now(deadline).await;
         if let Some(letters) = &mut self.dead_letters {
             // The record that fails the task has its letter too, and no offset.
-            letters.drain(self.flush_timeout).await;
+            letters.drain(deadline).await;
         }
         if let Some(consumer) = self.consumer.take() {
             consumer.leave().await;
@@ -488,18 +400,6 @@ async fn queue(
 async fn ended(putting: &mut Option<Putting>) -> Option<(Putter, Put, Result<(), TaskError>)> {
     match putting {
         Some(putting) => putting.await.ok(),
-        None => std::future::pending().await,
-    }
-}
-
-async fn committed(
-    committing: &mut Option<JoinHandle<Result<Offsets, KafkaError>>>,
-) -> Result<Offsets, String> {
-    match committing {
-        Some(committing) => match committing.await {
-            Ok(outcome) => outcome.map_err(|error| error.to_string()),
-            Err(failed) => Err(failed.to_string()),
-        },
         None => std::future::pending().await,
     }
 }
