@@ -59,12 +59,11 @@ fn workers_that_are_all_killed_under_load_go_on_where_they_committed_when_they_a
 /// Kills all workers at once, twice.
 fn killed_under_load(mut flow: Flow) {
     let mut workers = flow.start();
-    let owners: BTreeSet<_> = workers[0].owners().into_iter().collect();
-    assert_eq!(
-        owners.len(),
-        workers.len(),
-        "each has something: {owners:?}"
-    );
+    // The second one may join after everything runs on the first.
+    wait::expect("each worker has something", PATIENCE, || {
+        let owners: BTreeSet<_> = workers[0].owners().into_iter().collect();
+        owners.len() == workers.len()
+    });
     let load = Load::on(&flow.world.path("in.txt"));
     let mut kills = Vec::new();
     for _ in 0..2 {

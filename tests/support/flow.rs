@@ -104,10 +104,10 @@ impl Flow {
         let (mut all, mut different) = (0, 0);
         let arrived = wait::until(PATIENCE, || {
             let text = fs::read_to_string(self.world.path("out.txt")).unwrap_or_default();
-            let lines: Vec<&str> = text
+            let whole = text
                 .split_inclusive('\n')
-                .filter(|l| l.ends_with('\n'))
-                .collect();
+                .filter_map(|l| l.strip_suffix('\n'));
+            let lines = numbers(whole.map(str::to_owned));
             all = lines.len();
             different = lines.iter().collect::<HashSet<_>>().len();
             different == self.lines
@@ -192,9 +192,9 @@ impl Commits {
     }
 }
 
-/// Numbers of lines; parts of lines that a killed worker has torn have none.
+/// Numbers of lines. What a killed worker has begun to write stands before the next whole line, and has none.
 fn numbers(lines: impl Iterator<Item = String>) -> Vec<usize> {
-    let number = |line: String| line.strip_prefix("line ")?.parse().ok();
+    let number = |line: String| line.rsplit_once("line ")?.1.parse().ok();
     lines.filter_map(number).collect()
 }
 
