@@ -62,7 +62,9 @@ impl Flow {
         connector(
             "sink",
             json!({"name": "sink", "config": {"connector.class": "FileStreamSink",
-                "file": world.path("out.txt"), "topics": topic}}),
+                "file": world.path("out.txt"), "topics": topic,
+                // Every flow has a connector `sink`, and they share a broker.
+                "consumer.override.group.id": format!("connect-{name}-sink")}}),
         );
         Self {
             world,
