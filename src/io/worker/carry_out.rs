@@ -144,6 +144,18 @@ impl Engine {
         if is_safe && !self.may_say(&status) {
             return;
         }
+        // Whoever gets the work next says more of it; a failure stands until it has been mended.
+        let only_in = (status.state == WorkState::Unassigned).then_some(status.generation);
+        let record = self.status_record(status);
+        self.last_words.said(&record);
+        let writer = &self.parts.status_writer;
+        match only_in {
+            Some(generation) => writer.send_in(generation, record),
+            None => writer.send(record),
+        }
+    }
+
+    fn status_record(&self, status: WorkStatus) -> StatusRecord {
         let (state, trace) = match status.state {
             WorkState::Running => ("RUNNING", None),
             WorkState::Paused => ("PAUSED", None),
@@ -160,7 +172,7 @@ impl Engine {
             generation: i64::from(status.generation),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         });
-        self.parts.status_writer.send(match status.task {
+        match status.task {
             None => StatusRecord::Connector {
                 connector,
                 status: said,
@@ -170,7 +182,7 @@ impl Engine {
                 task,
                 status: said,
             },
-        });
+        }
     }
 
     /// Returns whether nobody else has said something later (`StatusBackingStore.putSafe`).
@@ -215,6 +227,7 @@ impl Engine {
             connectors.chain(tasks).chain(topics).collect::<Vec<_>>()
         });
         for status in gone {
+            self.last_words.said(&status);
             self.parts.status_writer.send(status);
         }
     }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::active_topics::found;
 use super::ending::Ending;
 use super::illness::{Backoff, Illness};
+use super::last_words::LastWords;
 use super::plugin_calls::{Called, PluginCalls};
 use super::registrar::{Registered, Registrar};
 use super::rest::{Answer, Ask, Shares};
@@ -75,6 +76,7 @@ pub(super) struct Engine {
     /// Records that wait for the confirmation of the generation.
     pub(super) unconfirmed: Option<Vec<Record>>,
     pub(super) reading: Option<Reading>,
+    pub(super) last_words: LastWords,
     /// Work was revoked, and the member waits for its end.
     is_revoking: bool,
     /// Topics that can not be read.
@@ -153,6 +155,7 @@ impl Engine {
             requests: 0,
             unconfirmed: None,
             reading: None,
+            last_words: LastWords::default(),
             is_revoking: false,
             trouble: BTreeMap::new(),
             health: Health::default(),
@@ -173,6 +176,8 @@ impl Engine {
                 return self.leave().await;
             }
             self.show_health();
+            let generation = self.parts.membership.generation();
+            self.parts.status_writer.is_in(generation);
             let timer = self.timer();
             let woken = tokio::select! {
                 news = self.parts.membership.next() => Woken::News(news),
@@ -304,6 +309,10 @@ impl Engine {
         let topics = self.parts.host.topics();
         for record in &records {
             topics.read(record);
+            if let Some(again) = self.last_words.read(record) {
+                tracing::debug!("another worker's late status is corrected");
+                self.parts.status_writer.send(again);
+            }
         }
         rest_server::update(&self.parts.shares.shown, |shown| {
             for record in records {

@@ -10,6 +10,7 @@ mod ending;
 mod engine;
 mod exactly_once;
 mod illness;
+mod last_words;
 mod plugin_calls;
 mod plugins;
 mod registrar;
