@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use connectctl::io::kafka::groups::GroupDescription;
 use connectctl::io::kafka::seeder::SeedRecord;
@@ -108,8 +109,7 @@ fn a_member_of_an_old_generation_comes_back_as_who_it_was() {
 #[test]
 fn a_coordinator_that_is_away_for_longer_than_a_session_has_lost_nobody() {
     require_kafka!();
-    let short = KafkaOptions::default().property("group.min.session.timeout.ms", "100");
-    let kafka = Kafka::start(short);
+    let kafka = Kafka::start(KafkaOptions::default());
     let world = World::new();
     let file = world.path("out.txt");
     let worker = TaskWorker::start(&kafka.bootstrap(), "native-away", &[]);
@@ -117,12 +117,19 @@ fn a_coordinator_that_is_away_for_longer_than_a_session_has_lost_nobody() {
     worker.topic(name, 1);
     produce(&worker, name, 0, 0..10);
     let mut sink = sink_at(&kafka.bootstrap(), name, &file);
-    // A broker starts for longer than that.
-    sink.insert("consumer.override.session.timeout.ms".into(), "2500".into());
+    let session = Duration::from_secs(6);
+    sink.insert(
+        "consumer.override.session.timeout.ms".into(),
+        session.as_millis().to_string(),
+    );
     let task = worker.spawn(name, &sink).running();
     expect_committed(&worker, name, &[(name, 0, 10)]);
     let before = expect_group(&worker, name, is_one_member);
     kafka.stop();
+    let stopped = Instant::now();
+    wait::expect("a session is over", PATIENCE, || {
+        stopped.elapsed() > session
+    });
     kafka.restart();
     produce(&worker, name, 0, 10..20);
     expect_committed(&worker, name, &[(name, 0, 20)]);
@@ -151,7 +158,7 @@ fn a_sink_that_hangs_in_a_write_leaves_its_partitions_to_others() {
     let at = |file: &Path| {
         let mut sink = sink_at(&bootstrap, name, file);
         let key = "consumer.override.max.poll.interval.ms";
-        sink.insert(key.into(), "3000".into());
+        sink.insert(key.into(), "8000".into());
         sink
     };
     let hanging = worker.spawn(name, &at(&pipe)).running();

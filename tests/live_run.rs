@@ -54,6 +54,8 @@ impl Group {
             "file": self.world.path("out.txt"),
             "topics": format!("{}-lines", self.name),
             "tasks.max": tasks.to_string(),
+            // Other tests have a connector `sink` too, and they share a broker.
+            "consumer.override.group.id": format!("connect-{}-sink", self.name),
         })
     }
 }

@@ -69,7 +69,9 @@ fn a_worker_whose_coordinator_dies_finds_the_next_one_and_goes_on() {
     ));
     assert!(put(
         "sink",
-        json!({"connector.class": "FileStreamSink", "file": output, "topics": "run-coordinator-lines"}),
+        json!({"connector.class": "FileStreamSink", "file": output, "topics": "run-coordinator-lines",
+            // Other tests have a connector `sink` too, and they share a broker.
+            "consumer.override.group.id": "connect-run-coordinator-sink"}),
     ));
     worker.wait_state(&["source", "sink"], 1, "RUNNING");
     let append = |text: &str| {

@@ -45,7 +45,9 @@ fn a_source_does_not_run_beside_workers_that_fence_and_runs_when_they_are_gone()
     put(
         &worker,
         "sink",
-        json!({"connector.class": "FileStreamSink", "file": output, "topics": topic}),
+        json!({"connector.class": "FileStreamSink", "file": output, "topics": topic,
+            // Other tests have a connector `sink` too, and they share a broker.
+            "consumer.override.group.id": "connect-run-exactly-once-sink"}),
     );
     worker.wait_state(&["sink"], 1, "RUNNING");
     let input = world.file("in.txt", "");

@@ -26,7 +26,9 @@ fn source(file: &Path, topic: &str) -> Value {
 }
 
 fn sink(topic: &str, file: &Path) -> Value {
-    json!({"connector.class": "FileStreamSink", "file": file, "topics": topic})
+    json!({"connector.class": "FileStreamSink", "file": file, "topics": topic,
+        // Several tests have a connector `sink`, and they share a broker.
+        "consumer.override.group.id": format!("connect-{topic}-sink")})
 }
 
 /// Waits until task 0 of the connector has FAILED and returns its trace.

@@ -54,7 +54,9 @@ impl Group {
         let source = json!({ "connector.class": "FileStreamSource",
             "file": self.world.path("in.txt"), "topic": self.topic() });
         let sink = json!({ "connector.class": "FileStreamSink",
-            "file": self.world.path("out.txt"), "topics": self.topic() });
+            "file": self.world.path("out.txt"), "topics": self.topic(),
+            // Other tests have a connector `sink` too, and they share a broker.
+            "consumer.override.group.id": format!("connect-{}-sink", self.name) });
         for (name, config) in [("source", source), ("sink", sink)] {
             let url = format!("{worker}/connectors/{name}/config");
             rest::put(&url, Some(&config)).success();
