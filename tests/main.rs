@@ -41,6 +41,7 @@ mod live_migrate_stopped;
 mod live_migrate_target;
 mod live_native_consumer;
 mod live_native_failures;
+mod live_native_leaving;
 mod live_native_offsets;
 mod live_native_sink;
 mod live_native_sink_jvm;

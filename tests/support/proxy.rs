@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use connectctl::protocol::errors::UNKNOWN_TOPIC_OR_PARTITION;
 use kafka_protocol::messages::{
     ApiKey, CreateTopicsRequest, DescribeClusterResponse, FindCoordinatorResponse,
-    HeartbeatResponse, MetadataResponse, RequestHeader, ResponseHeader,
+    HeartbeatResponse, MetadataResponse, OffsetCommitResponse, RequestHeader, ResponseHeader,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
@@ -50,6 +50,8 @@ struct State {
     hidden: Option<Hidden>,
     /// What the next heartbeat is answered with instead.
     heartbeat: Option<i16>,
+    /// What so many commits are answered with instead.
+    commits: (i16, usize),
     /// Cuts so far: a connection does not outlive the next one.
     cuts: usize,
     open: Vec<TcpStream>,
@@ -185,6 +187,16 @@ impl Proxy {
     /// Answers the next heartbeat with an error code.
     pub fn refuse_heartbeat(&self, code: i16) {
         self.0.state().heartbeat = Some(code);
+    }
+
+    /// Answers the next commits with an error code for every partition.
+    pub fn refuse_commits(&self, code: i16, times: usize) {
+        self.0.state().commits = (code, times);
+    }
+
+    /// Returns how many commits are still to be answered so.
+    pub fn commits_to_refuse(&self) -> usize {
+        self.0.state().commits.1
     }
 
     /// Returns whether the chosen message came.
@@ -381,6 +393,11 @@ impl Shared {
                     }
                 })
             }
+            ApiKey::OffsetCommit => {
+                rewritten(frame, api, version, |answer: &mut OffsetCommitResponse| {
+                    self.state().refuse_commit(answer);
+                })
+            }
             ApiKey::DescribeCluster => rewritten(
                 frame,
                 api,
@@ -410,6 +427,19 @@ impl Shared {
 }
 
 impl State {
+    fn refuse_commit(&mut self, answer: &mut OffsetCommitResponse) {
+        let (code, times) = self.commits;
+        let Some(left) = times.checked_sub(1) else {
+            return;
+        };
+        self.commits.1 = left;
+        for topic in &mut answer.topics {
+            for partition in &mut topic.partitions {
+                partition.error_code = code;
+            }
+        }
+    }
+
     fn hide_from(&mut self, answer: &mut MetadataResponse) {
         let Some(hidden) = &mut self.hidden else {
             return;

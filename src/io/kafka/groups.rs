@@ -299,15 +299,29 @@ impl Cluster {
             generation: -1,
             member_id: String::new(),
         };
-        self.commit_offsets_as(&nobody, group, offsets).await
+        self.commit_patiently(&nobody, group, offsets, BrokerError::is_transient)
+            .await
     }
 
     /// Commits offsets as a member of the group; each partition has its own outcome.
+    ///
+    /// The group has assigned the partitions: a coordinator that does not know one has not heard of it yet.
     pub async fn commit_offsets_as(
         &self,
         committer: &Committer,
         group: &str,
         offsets: &BTreeMap<TopicPartition, i64>,
+    ) -> Result<BTreeMap<TopicPartition, Result<(), BrokerError>>, KafkaError> {
+        self.commit_patiently(committer, group, offsets, is_committed_again)
+            .await
+    }
+
+    async fn commit_patiently(
+        &self,
+        committer: &Committer,
+        group: &str,
+        offsets: &BTreeMap<TopicPartition, i64>,
+        passes: impl Fn(&BrokerError) -> bool,
     ) -> Result<BTreeMap<TopicPartition, Result<(), BrokerError>>, KafkaError> {
         let mut retry = self.retry();
         loop {
@@ -315,10 +329,10 @@ impl Cluster {
             let outcomes = self.commit_once(committer, group, offsets, deadline).await;
             let error = match outcomes {
                 Ok(outcomes) => {
-                    let passing = outcomes.values().find_map(|o| o.as_ref().err());
-                    match passing.filter(|error| error.is_transient()).cloned() {
+                    let refused = outcomes.values().find_map(|o| o.as_ref().err());
+                    match refused.filter(|error| passes(error)).cloned() {
                         None => return Ok(outcomes),
-                        Some(error) => match retry.pause_if_transient(error.into()).await {
+                        Some(error) => match retry.pause(error.into()).await {
                             Ok(()) => continue,
                             Err(_) => return Ok(outcomes),
                         },
@@ -404,6 +418,18 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+/// True for what a member commits again for (`ConsumerCoordinator.OffsetCommitResponseHandler`).
+fn is_committed_again(error: &BrokerError) -> bool {
+    let codes = [
+        errors::COORDINATOR_LOAD_IN_PROGRESS,
+        errors::UNKNOWN_TOPIC_OR_PARTITION,
+        errors::COORDINATOR_NOT_AVAILABLE,
+        errors::NOT_COORDINATOR,
+        errors::REQUEST_TIMED_OUT,
+    ];
+    codes.contains(&error.code.code)
 }
 
 fn coded(operation: &'static str, resource: Resource, code: i16) -> Result<(), BrokerError> {

@@ -171,6 +171,18 @@ where
     }
 }
 
+/// Waits for work, unless the task is told to stop meanwhile: `None`. Work must bear to be dropped where it waits.
+pub(super) async fn unless_stopped<T>(
+    context: &Context,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut wanted = context.wanted.clone();
+    tokio::select! {
+        () = told_to_stop(&mut wanted) => None,
+        done = work => Some(done),
+    }
+}
+
 async fn told_to_stop(wanted: &mut watch::Receiver<Wanted>) {
     while *wanted.borrow_and_update() != Wanted::Stopped {
         if wanted.changed().await.is_err() {

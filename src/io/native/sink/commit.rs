@@ -1,70 +1,111 @@
 //! Committing what a sink has put: flushed first, and not before the dead letters of the records before it are in their topic.
 
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::dead_letters::DeadLetters;
-use super::{Offsets, SinkTask, TaskError};
+use super::leaving::Until;
+use super::{Offsets, SinkTask, TaskError, Worked};
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::groups::TopicPartition;
 
-/// Offsets that wait for dead letters.
+/// Offsets that wait until they may be committed.
 #[derive(Debug)]
-pub(super) struct Draining {
+pub(super) struct Pending {
     offsets: Offsets,
-    /// When this commit is given up.
-    pub(super) deadline: Instant,
+    is_flushed: bool,
+    /// When this commit is given up if dead letters are still on their way.
+    deadline: Instant,
+}
+
+impl Pending {
+    pub(super) fn of(offsets: Offsets, deadline: Instant) -> Self {
+        Self {
+            offsets,
+            is_flushed: false,
+            deadline,
+        }
+    }
+
+    pub(super) fn drained_by(&self) -> Option<Instant> {
+        self.is_flushed.then_some(self.deadline)
+    }
 }
 
 impl SinkTask {
     /// Commits in the background what has been put.
-    pub(super) async fn begin_commit(&mut self) -> Result<(), TaskError> {
-        self.begin_commit_by(Instant::now() + self.flush_timeout)
-            .await
+    pub(super) fn begin_commit(&mut self) {
+        self.begin_commit_by(Instant::now() + self.flush_timeout);
     }
 
-    async fn begin_commit_by(&mut self, deadline: Instant) -> Result<(), TaskError> {
+    fn begin_commit_by(&mut self, deadline: Instant) {
         self.next_commit = Instant::now() + self.flush_interval;
-        self.commit_is_due =
-            self.committing.is_some() || self.putting.is_some() || self.draining.is_some();
+        self.commit_is_due = !self.is_free();
         if self.commit_is_due {
             // Before the next chunk is put.
-            return Ok(());
+            return;
         }
-        if let Some(offsets) = self.flushed().await? {
+        let offsets = self.uncommitted();
+        if !offsets.is_empty()
+            && let Some(mut putter) = self.putter.take()
+        {
+            // What is to be committed must be in the file, whose disk may keep its writer waiting.
+            self.working = Some(tokio::task::spawn_blocking(move || {
+                let flushed = putter.sink.flush();
+                (putter, Worked::Flushed(flushed.map_err(Into::into)))
+            }));
+            self.pending = Some(Pending::of(offsets, deadline));
+        }
+    }
+
+    fn is_free(&self) -> bool {
+        self.committing.is_none() && self.working.is_none() && self.pending.is_none()
+    }
+
+    fn uncommitted(&self) -> Offsets {
+        let is_new =
+            |(at, offset): &(&TopicPartition, &i64)| self.committed.get(*at) != Some(*offset);
+        let new = self.positions.iter().filter(is_new);
+        new.map(|(at, offset)| (at.clone(), *offset)).collect()
+    }
+
+    pub(super) fn flushed(&mut self, outcome: Result<(), TaskError>) -> Result<(), TaskError> {
+        if outcome.is_err() {
+            self.pending = None;
+        } else if let Some(pending) = &mut self.pending {
+            pending.is_flushed = true;
             if let Some(letters) = &mut self.dead_letters {
                 letters.hurry();
             }
-            self.draining = Some(Draining { offsets, deadline });
-            self.settle_draining();
+            self.settle_pending();
         }
-        Ok(())
+        outcome
     }
 
     /// Does what has become possible of a commit that has begun or is due.
-    pub(super) async fn go_on_committing(&mut self) -> Result<(), TaskError> {
-        self.settle_draining();
-        let is_free =
-            self.committing.is_none() && self.putting.is_none() && self.draining.is_none();
-        if self.commit_is_due && is_free {
-            self.begin_commit().await?;
+    pub(super) fn go_on_committing(&mut self) {
+        self.settle_pending();
+        if self.commit_is_due && self.is_free() {
+            self.begin_commit();
         }
-        Ok(())
     }
 
     /// Commits when no dead letter is on its way any more; gives the commit up when that takes too long.
-    fn settle_draining(&mut self) {
-        let Some(draining) = self.draining.take() else {
+    fn settle_pending(&mut self) {
+        let Some(pending) = self.pending.take_if(|pending| pending.is_flushed) else {
             return;
         };
         if self.dead_letters.as_ref().is_none_or(DeadLetters::is_idle) {
-            self.commit(draining.offsets);
-        } else if draining.deadline > Instant::now() {
-            self.draining = Some(draining);
+            self.commit(pending.offsets);
+        } else if pending.deadline > Instant::now() {
+            self.pending = Some(pending);
         } else {
             tracing::error!(
                 "offsets are not committed: the dead letter queue did not take its records in time"
             );
+            // Begun at once, the next would have the sink wait for ever and put nothing.
+            self.commit_is_due = false;
+            self.next_commit = Instant::now() + self.flush_interval;
         }
     }
 
@@ -88,37 +129,6 @@ impl SinkTask {
         }));
     }
 
-    /// Makes sure that what is to be committed is in the file; `None`: there is nothing.
-    async fn flushed(&mut self) -> Result<Option<Offsets>, TaskError> {
-        let is_new =
-            |(at, offset): &(&TopicPartition, &i64)| self.committed.get(*at) != Some(*offset);
-        let changed: Offsets = self
-            .positions
-            .iter()
-            .filter(is_new)
-            .map(|(at, offset)| (at.clone(), *offset))
-            .collect();
-        if changed.is_empty() {
-            return Ok(None);
-        }
-        self.flush().await?;
-        Ok(Some(changed))
-    }
-
-    /// Hands what was put to the file, in a thread that may wait for its disk.
-    async fn flush(&mut self) -> Result<(), TaskError> {
-        let Some(mut putter) = self.putter.take() else {
-            return Ok(());
-        };
-        let flushing = tokio::task::spawn_blocking(move || {
-            let flushed = putter.sink.flush();
-            (putter, flushed)
-        });
-        let (putter, flushed) = flushing.await.map_err(|_| TaskError::Panicked)?;
-        self.putter = Some(putter);
-        Ok(flushed?)
-    }
-
     pub(super) fn take_commit(&mut self, outcome: Result<Offsets, String>) {
         self.committing = None;
         match outcome {
@@ -133,34 +143,34 @@ impl SinkTask {
         }
     }
 
-    /// Commits before the partitions are given back; until `deadline` it waits for dead letters.
-    pub(super) async fn commit_now(&mut self, deadline: Instant) -> Result<(), TaskError> {
-        self.await_commit().await;
+    /// Commits before the partitions are given back.
+    pub(super) async fn commit_now(&mut self, until: Until) -> Result<(), TaskError> {
+        self.await_commit(until.all).await;
         // What waits for letters is a part of what is committed now.
-        self.draining = None;
-        self.begin_commit_by(deadline).await?;
-        if self.draining.is_some() {
+        self.pending = None;
+        self.begin_commit_by(until.letters);
+        self.finish_work().await?;
+        if self.pending.is_some() {
             if let Some(letters) = &mut self.dead_letters {
-                letters.drain(deadline).await;
+                letters.drain(until.letters).await;
             }
-            self.settle_draining();
+            self.settle_pending();
         }
-        self.await_commit().await;
+        self.await_commit(until.all).await;
         Ok(())
     }
 
-    async fn await_commit(&mut self) {
+    async fn await_commit(&mut self, until: Instant) {
         if self.committing.is_none() {
             return;
         }
-        let ended = committed(&mut self.committing);
-        let outcome = tokio::time::timeout(self.flush_timeout, ended).await;
-        let outcome = outcome.unwrap_or_else(|_| {
+        let ended = timeout_at(until, committed(&mut self.committing)).await;
+        let outcome = ended.unwrap_or_else(|_| {
             if let Some(committing) = &self.committing {
                 // Landing late, it would move the offsets back behind what is committed after it.
                 committing.abort();
             }
-            Err("not within offset.flush.timeout.ms".to_owned())
+            Err("the coordinator did not answer in time".to_owned())
         });
         self.take_commit(outcome);
     }

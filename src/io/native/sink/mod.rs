@@ -2,6 +2,7 @@
 
 mod commit;
 mod dead_letters;
+mod leaving;
 mod put;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use regex::Regex;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -16,7 +18,7 @@ use super::active_topics::Tracker;
 use super::clients::{self, Client};
 use super::converters::Converters;
 use super::outage::PAUSE;
-use super::task::{Context, TaskError, Wanted, apart, patiently};
+use super::task::{Context, TaskError, Wanted, apart, patiently, unless_stopped};
 use super::tolerance::Tolerance;
 use crate::connectors::FileStreamSink;
 use crate::io::kafka::consumer::{
@@ -26,7 +28,7 @@ use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::groups::TopicPartition;
 use crate::model::properties::Properties;
 use crate::protocol::errors;
-use commit::{Draining, committed};
+use commit::{Pending, committed};
 use dead_letters::DeadLetters;
 use put::{Put, Putter};
 
@@ -41,29 +43,38 @@ pub(super) async fn run(context: &mut Context) -> Result<(), TaskError> {
     outcome.and(closed)
 }
 
-/// What putting gives back: the putter itself, and how far it came.
-type Putting = JoinHandle<(Putter, Put, Result<(), TaskError>)>;
+/// Work in a thread that may wait for a disk; it gives the putter back.
+type Working = JoinHandle<(Putter, Worked)>;
+
+/// What came of it.
+enum Worked {
+    /// How far it came, and why no farther.
+    Put(Put, Result<(), TaskError>),
+    Flushed(Result<(), TaskError>),
+}
 
 type Offsets = BTreeMap<TopicPartition, i64>;
 
 struct SinkTask {
     consumer: Option<Consumer>,
-    /// Away while it puts.
+    /// Away while it is at work.
     putter: Option<Putter>,
-    putting: Option<Putting>,
+    working: Option<Working>,
     /// After what was put, by partition that is assigned.
     positions: Offsets,
     committed: Offsets,
-    /// What is committed when the dead letters of the records before it are in their topic.
-    draining: Option<Draining>,
+    /// What is committed when it is flushed and the dead letters of the records before it are in their topic.
+    pending: Option<Pending>,
     committing: Option<JoinHandle<Result<Offsets, KafkaError>>>,
     next_commit: Instant,
     /// The time to commit came while it could not be done.
     commit_is_due: bool,
     flush_interval: Duration,
     flush_timeout: Duration,
-    /// What dead letters may take while the task ends: half of the time, for the commit comes after them.
-    last_drain: Duration,
+    /// What the task may take to end.
+    graceful: Duration,
+    /// Kept until everything is committed: the membership goes on with the answer, or ends with the consumer.
+    revoked: Option<oneshot::Sender<()>>,
     dead_letters: Option<DeadLetters>,
     tracker: Tracker,
     /// Fetching is to begin again, after a pause.
@@ -116,16 +127,17 @@ impl SinkTask {
                 connector: spec.connector.clone(),
                 task: spec.task,
             }),
-            putting: None,
+            working: None,
             positions: Offsets::new(),
             committed: Offsets::new(),
-            draining: None,
+            pending: None,
             committing: None,
             next_commit: Instant::now() + settings.flush_interval,
             commit_is_due: false,
             flush_interval: settings.flush_interval,
             flush_timeout: settings.flush_timeout,
-            last_drain: settings.graceful.min(settings.flush_timeout) / 2,
+            graceful: settings.graceful,
+            revoked: None,
             dead_letters,
             tracker: host.tracker(spec),
             fetch_at: None,
@@ -142,15 +154,20 @@ impl SinkTask {
                 return Ok(());
             }
             if said != Some(wanted) {
-                self.change(wanted).await?;
+                if wanted == Wanted::Paused {
+                    match unless_stopped(context, self.stand_still()).await {
+                        Some(outcome) => outcome?,
+                        None => continue,
+                    }
+                }
                 context.report(wanted.state());
                 said = Some(wanted);
             }
-            self.go_on_committing().await?;
+            self.go_on_committing();
             let is_running = wanted == Wanted::Running;
             self.fetch(is_running);
             let want = self.want(is_running);
-            let drained_by = self.draining.as_ref().map(|draining| draining.deadline);
+            let drained_by = self.pending.as_ref().and_then(Pending::drained_by);
             let Some(consumer) = self.consumer.as_mut() else {
                 return Ok(());
             };
@@ -162,8 +179,8 @@ impl SinkTask {
                     }
                 }
                 event = consumer.next(want) => self.happened(event, context).await?,
-                put = ended(&mut self.putting), if self.putting.is_some() => self.put(put)?,
-                () = tokio::time::sleep_until(self.next_commit) => self.begin_commit().await?,
+                worked = ended(&mut self.working), if self.working.is_some() => self.worked(worked)?,
+                () = tokio::time::sleep_until(self.next_commit) => self.begin_commit(),
                 outcome = committed(&mut self.committing) => self.take_commit(outcome),
                 () = dead_letters::next(&mut self.dead_letters) => {}
                 () = tokio::time::sleep_until(drained_by.unwrap_or(self.next_commit)), if drained_by.is_some() => {}
@@ -172,20 +189,10 @@ impl SinkTask {
         }
     }
 
-    /// Stands still or goes on.
-    async fn change(&mut self, wanted: Wanted) -> Result<(), TaskError> {
-        if wanted == Wanted::Paused {
-            self.stop_fetching();
-            self.finish_putting().await?;
-            self.begin_commit().await?;
-        }
-        Ok(())
-    }
-
     /// Begins to fetch when there is something to fetch and it is time.
     fn fetch(&mut self, is_running: bool) {
         let is_due = self.fetch_at.is_none_or(|at| at <= Instant::now());
-        if !is_running || self.is_fetching || self.putting.is_some() || !is_due {
+        if !is_running || self.is_fetching || self.working.is_some() || !is_due {
             return;
         }
         self.fetch_at = None;
@@ -206,12 +213,12 @@ impl SinkTask {
 
     /// Returns what the task has the consumer for at this moment.
     fn want(&self, is_running: bool) -> Want {
-        if self.putting.is_some() {
+        if self.working.is_some() {
             return Want::Busy;
         }
         let has_room = self.dead_letters.as_ref().is_none_or(DeadLetters::has_room);
         // What is put now would add letters to those that a commit waits for.
-        if is_running && has_room && self.draining.is_none() {
+        if is_running && has_room && self.pending.is_none() {
             Want::Records
         } else {
             Want::Events
@@ -223,17 +230,19 @@ impl SinkTask {
             ConsumerEvent::Records(fetched) => self.begin_put(fetched),
             ConsumerEvent::Assigned(assigned) => self.assigned(assigned, context).await?,
             ConsumerEvent::Revoke(done) => {
-                self.stop_fetching();
-                self.finish_putting().await?;
-                self.commit_now(Instant::now() + self.flush_timeout).await?;
-                self.give_up();
-                // The membership goes with the consumer.
-                let _ = done.send(());
+                self.revoked = Some(done);
+                match unless_stopped(context, self.hand_over()).await {
+                    Some(outcome) => outcome?,
+                    // The last commit comes first.
+                    None => return Ok(()),
+                }
             }
             ConsumerEvent::Lost => {
                 self.stop_fetching();
-                self.finish_putting().await?;
+                // What is being put belongs to others already.
                 self.give_up();
+                let ended = unless_stopped(context, self.finish_work()).await;
+                ended.unwrap_or(Ok(()))?;
             }
             ConsumerEvent::Failed(error) => self.failed(error).await?,
         }
@@ -244,7 +253,7 @@ impl SinkTask {
     fn give_up(&mut self) {
         self.positions.clear();
         self.committed.clear();
-        self.draining = None;
+        self.pending = None;
     }
 
     async fn assigned(&mut self, assigned: Assigned, context: &Context) -> Result<(), TaskError> {
@@ -320,20 +329,27 @@ impl SinkTask {
     fn begin_put(&mut self, fetched: Fetched) {
         if let Some(mut putter) = self.putter.take() {
             // A disk may keep its writer waiting.
-            self.putting = Some(tokio::task::spawn_blocking(move || {
+            self.working = Some(tokio::task::spawn_blocking(move || {
                 let (put, outcome) = putter.put(fetched);
-                (putter, put, outcome)
+                (putter, Worked::Put(put, outcome))
             }));
         }
     }
 
-    fn put(
-        &mut self,
-        ended: Option<(Putter, Put, Result<(), TaskError>)>,
-    ) -> Result<(), TaskError> {
-        self.putting = None;
-        let (putter, put, outcome) = ended.ok_or(TaskError::Panicked)?;
+    fn worked(&mut self, ended: Option<(Putter, Worked)>) -> Result<(), TaskError> {
+        self.working = None;
+        let (putter, worked) = ended.ok_or(TaskError::Panicked)?;
         self.putter = Some(putter);
+        match worked {
+            Worked::Put(put, outcome) => {
+                self.put(put);
+                outcome
+            }
+            Worked::Flushed(outcome) => self.flushed(outcome),
+        }
+    }
+
+    fn put(&mut self, put: Put) {
         if put.is_used {
             self.tracker.note(&put.topic);
         }
@@ -348,31 +364,14 @@ impl SinkTask {
         {
             *position = next_offset;
         }
-        outcome
     }
 
-    async fn finish_putting(&mut self) -> Result<(), TaskError> {
-        if self.putting.is_none() {
+    async fn finish_work(&mut self) -> Result<(), TaskError> {
+        if self.working.is_none() {
             return Ok(());
         }
-        let outcome = ended(&mut self.putting).await;
-        self.put(outcome)
-    }
-
-    /// Commits what was put and leaves the group.
-    async fn close(&mut self) -> Result<(), TaskError> {
-        self.stop_fetching();
-        let put = self.finish_putting().await;
-        let deadline = Instant::now() + self.last_drain;
-        let committed = self.commit_now(deadline).await;
-        if let Some(letters) = &mut self.dead_letters {
-            // The record that fails the task has its letter too, and no offset.
-            letters.drain(deadline).await;
-        }
-        if let Some(consumer) = self.consumer.take() {
-            consumer.leave().await;
-        }
-        put.and(committed)
+        let ended = ended(&mut self.working).await;
+        self.worked(ended)
     }
 }
 
@@ -396,10 +395,10 @@ async fn queue(
     Ok(created.map(|()| letters))
 }
 
-/// Waits for the end of putting; `None`: it panicked.
-async fn ended(putting: &mut Option<Putting>) -> Option<(Putter, Put, Result<(), TaskError>)> {
-    match putting {
-        Some(putting) => putting.await.ok(),
+/// Waits for the end of work; `None`: it panicked.
+async fn ended(working: &mut Option<Working>) -> Option<(Putter, Worked)> {
+    match working {
+        Some(working) => working.await.ok(),
         None => std::future::pending().await,
     }
 }
