@@ -128,10 +128,14 @@ fn ctrl_c_while_the_connectors_run_leaves_all_of_them_stopped() {
         })
     });
     let ran = run.interrupt().code(130);
-    let said = "the worker has left its group; the connectors that it ran are STOPPED";
+    let said = "the worker has ended; the connectors that it ran are STOPPED";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
-    assert!(ran.stderr.contains("/resume"), "{}", ran.stderr);
     assert_eq!(moving.report()["outcome"], "interrupted");
+    let of_run = promise(&moving, RAN);
+    assert_eq!(of_run["verdict"], "not-performed");
+    let detail = of_run["detail"].as_str().expect("text");
+    let so_far = "verify-ctrl-c-sink: started, and not seen RUNNING";
+    assert!(detail.contains(so_far), "{detail}");
     let group = group("verify-ctrl-c");
     assert_eq!((group.members.len(), &*group.state), (0, "Empty"));
     let worker = NativeWorker::start(&moving.out().join("distributed.properties"), &[]);
@@ -143,10 +147,7 @@ fn ctrl_c_while_the_connectors_run_leaves_all_of_them_stopped() {
     let again = moving.migrate(&again).success();
     assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
     worker.wait_state(&connectors, 0, "STOPPED");
-    for connector in connectors {
-        let url = format!("{}/connectors/{connector}/resume", worker.url);
-        rest::put(&url, None).success();
-    }
+    resume_as_told(&ran.stderr, &worker, &connectors);
     worker.wait_state(&connectors, 1, "RUNNING");
     moving.expect_lines();
     assert_eq!(worker.stop(), 0);
@@ -196,8 +197,51 @@ fn as_frank() -> Vec<(String, String)> {
         .collect()
 }
 
+/// Lets frank, as whom the deployment's workers log in, do what a worker does; returns what lets him join its group.
+fn allowed(name: &str) -> String {
+    let join = format!("READ:GROUP:LITERAL:{name}");
+    acls(
+        "add",
+        &[
+            "ALL:CLUSTER:LITERAL:kafka-cluster".to_owned(),
+            format!("ALL:TOPIC:PREFIXED:{name}"),
+            format!("ALL:TOPIC:PREFIXED:_{}", name.replace('-', "_")),
+            format!("ALL:GROUP:PREFIXED:connect-{name}"),
+            format!("DESCRIBE:GROUP:LITERAL:{name}"),
+            join.clone(),
+        ],
+    );
+    join
+}
+
+/// Expects that no connector would start with the next worker.
+#[track_caller]
+fn expect_all_stopped(name: &str) {
+    let topic = format!("_{}.config", name.replace('-', "_"));
+    let mut state = ConfigState::new();
+    for (offset, record) in (0..).zip(java::read_topic(&fixture().kafka.bootstrap(), &topic)) {
+        // A session key is no news.
+        let _ignored = state.apply(offset, record.key.as_deref(), record.value.as_deref());
+    }
+    assert_eq!(state.connectors.len(), 2);
+    for (connector, stored) in &state.connectors {
+        assert_eq!(stored.target, TargetState::Stopped, "{connector}");
+    }
+}
+
+/// Types what a hint says to type, for each connector.
+#[track_caller]
+fn resume_as_told(stderr: &str, worker: &NativeWorker, connectors: &[&str]) {
+    let (_, told) = stderr.split_once("PUT ").expect("something to type");
+    let path = told.split([' ', ',', '\n']).next().expect("a path");
+    for connector in connectors {
+        let url = format!("{}{}", worker.url, path.replace("NAME", connector));
+        rest::put(&url, None).success();
+    }
+}
+
 #[test]
-fn a_worker_that_loses_its_group_while_it_verifies_leaves_no_connector_started() {
+fn a_worker_that_loses_its_group_while_it_verifies_leaves_all_to_be_resumed_as_it_says() {
     require_kafka!();
     let proxy = Proxy::start(&fixture().kafka.listener("LOGIN"));
     let settings = as_frank();
@@ -205,18 +249,7 @@ fn a_worker_that_loses_its_group_while_it_verifies_leaves_no_connector_started()
     let name = "frank-verify";
     let mut moving = Moving::written_with(name, &proxy.bootstrap(), 1, &settings);
     moving.append(10);
-    let group = format!("READ:GROUP:LITERAL:{name}");
-    acls(
-        "add",
-        &[
-            "ALL:CLUSTER:LITERAL:kafka-cluster".to_owned(),
-            format!("ALL:TOPIC:PREFIXED:{name}"),
-            "ALL:TOPIC:PREFIXED:_frank_verify".to_owned(),
-            format!("ALL:GROUP:PREFIXED:connect-{name}"),
-            format!("DESCRIBE:GROUP:LITERAL:{name}"),
-            group.clone(),
-        ],
-    );
+    let join = allowed(name);
     proxy.hold_written("STARTED");
     let words = [
         &RUN[..],
@@ -225,7 +258,7 @@ fn a_worker_that_loses_its_group_while_it_verifies_leaves_no_connector_started()
     .concat();
     let mut run = Run::start(&moving.world, &moving.arguments(&words));
     run.until_held(&proxy);
-    acls("remove", &[group]);
+    acls("remove", std::slice::from_ref(&join));
     proxy.release();
     let ran = run.end().code(1);
     for said in [
@@ -233,19 +266,70 @@ fn a_worker_that_loses_its_group_while_it_verifies_leaves_no_connector_started()
         "GROUP_AUTHORIZATION_FAILED (30)",
         "lacks Read on group frank-verify",
         "every connector is STOPPED now",
-        "run the same command again",
     ] {
         assert!(ran.stderr.contains(said), "no {said:?} in\n{}", ran.stderr);
     }
+    let again = "run the same command again";
+    assert!(!ran.stderr.contains(again), "{}", ran.stderr);
     assert_eq!(moving.report()["outcome"], "failed");
-    let topic = "_frank_verify.config";
-    let mut state = ConfigState::new();
-    for (offset, record) in (0..).zip(java::read_topic(&fixture().kafka.bootstrap(), topic)) {
-        // A session key is no news.
-        let _ignored = state.apply(offset, record.key.as_deref(), record.value.as_deref());
+    let of_run = promise(&moving, RAN);
+    assert_eq!(of_run["verdict"], "broken");
+    let detail = of_run["detail"].as_str().expect("text");
+    for said in [
+        "GROUP_AUTHORIZATION_FAILED",
+        "frank-verify-source: ",
+        "frank-verify-sink: ",
+    ] {
+        assert!(detail.contains(said), "no {said:?} in {detail}");
     }
-    assert_eq!(state.connectors.len(), 2);
-    for (connector, stored) in &state.connectors {
-        assert_eq!(stored.target, TargetState::Stopped, "{connector}");
+    expect_all_stopped(name);
+
+    // Mended, and resumed on a worker, as the hint says; the command itself finds nothing to do.
+    acls("add", &[join]);
+    let worker = NativeWorker::start(&moving.out().join("distributed.properties"), &[]);
+    let connectors = ["frank-verify-source", "frank-verify-sink"];
+    worker.wait_state(&connectors, 0, "STOPPED");
+    resume_as_told(&ran.stderr, &worker, &connectors);
+    worker.wait_state(&connectors, 1, "RUNNING");
+    moving.expect_lines();
+    assert_eq!(worker.stop(), 0);
+}
+
+#[test]
+fn ctrl_c_in_a_run_whose_worker_then_loses_its_group_is_still_an_interrupted_run() {
+    require_kafka!();
+    let proxy = Proxy::start(&fixture().kafka.listener("LOGIN"));
+    let settings = as_frank();
+    let settings: Vec<_> = settings.iter().map(|(k, v)| (&**k, &**v)).collect();
+    let name = "frank-ctrl-c";
+    let mut moving = Moving::written_with(name, &proxy.bootstrap(), 1, &settings);
+    moving.append(10);
+    let join = allowed(name);
+    proxy.hold_written("STARTED");
+    let words = [&RUN[..], &["--no-offsets", "-v"]].concat();
+    let mut run = Run::start(&moving.world, &moving.arguments(&words));
+    run.until_held(&proxy);
+    acls("remove", &[join]);
+    run.press_ctrl_c();
+    run.until_said("the connectors that run here are being stopped");
+    // To stop them the worker has to be in its group.
+    proxy.release();
+    let ran = run.end().code(130);
+    for said in [
+        "interrupted after",
+        "the worker that ran the connectors has ended by itself",
+        "every connector is STOPPED now",
+        "/resume",
+    ] {
+        assert!(ran.stderr.contains(said), "no {said:?} in\n{}", ran.stderr);
     }
+    assert_eq!(moving.report()["outcome"], "interrupted");
+    assert_eq!(moving.report()["embedded_worker"], "performed");
+    let of_run = promise(&moving, RAN);
+    assert_eq!(of_run["verdict"], "broken", "{of_run}");
+    let detail = of_run["detail"].as_str().expect("text");
+    let so_far =
+        "frank-ctrl-c-source: started, and not seen RUNNING, frank-ctrl-c-sink: not started";
+    assert!(detail.contains(so_far), "{detail}");
+    expect_all_stopped(name);
 }

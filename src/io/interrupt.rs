@@ -38,6 +38,11 @@ impl Interrupt {
         is_held && !self.raised.send_replace(true)
     }
 
+    /// Returns whether who asked for it was told.
+    pub fn is_raised(&self) -> bool {
+        *self.raised.borrow()
+    }
+
     /// Waits until the user wants out.
     pub async fn raised(&self) {
         let mut raised = self.raised.subscribe();
@@ -61,7 +66,9 @@ mod tests {
         let interrupt = Interrupt::default();
         assert!(!interrupt.raise());
         let hold = interrupt.hold();
+        assert!(!interrupt.is_raised());
         assert!(interrupt.clone().raise());
+        assert!(interrupt.is_raised());
         interrupt.raised().await;
         assert!(!interrupt.raise());
         drop(hold);

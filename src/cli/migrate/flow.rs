@@ -243,21 +243,10 @@ async fn carry_out(
         interrupt: &session.interrupt,
     };
     let failed = |error| apply_failed(session, error);
-    let ran = apply::apply(&approved, &means).await.map_err(failed)?;
-    if let Some(report) = &ran.control {
-        keep(
-            session,
-            &draft.clone().with_control(approved.plan(), report),
-        );
-    }
-    if let Some(report) = ran.control.as_ref().filter(|report| report.interrupted) {
-        return Err(left_when_interrupted(session, report));
-    }
-    if ran.run.as_ref().is_some_and(|run| run.interrupted) {
-        session
-            .ui
-            .note("the worker has left its group; the connectors that it ran are STOPPED");
-        return Err(runtime::interrupted().hint(RESUME));
+    let mut ran = apply::apply(&approved, &means).await.map_err(failed)?;
+    keep(session, &draft.clone().with_ran(approved.plan(), &ran));
+    if let Some(error) = cut_short(session, &mut ran) {
+        return Err(error);
     }
     let after = look(session, &mut reach.clone())
         .await
@@ -294,6 +283,35 @@ async fn advertised(seen: &Look) -> Advertised {
 
 /// What has run in this process once is moved, and no further run of the command starts it.
 const RESUME: &str = "what ran already stays STOPPED then: start the workers and resume it: PUT /connectors/NAME/resume";
+
+/// Returns the error of a run that ends with what came of the workers of this process.
+fn cut_short(session: &Session<'_>, ran: &mut Applied) -> Option<CliError> {
+    if let Some(report) = ran.control.as_ref().filter(|report| report.interrupted) {
+        return Some(left_when_interrupted(session, report));
+    }
+    let run = ran.run.as_mut()?;
+    match run.failed.take() {
+        Some(error) if run.interrupted => Some(interrupted_and_failed(session, &error)),
+        Some(error) => Some(apply_failed(session, error)),
+        None if run.interrupted => {
+            let said = "the worker has ended; the connectors that it ran are STOPPED";
+            session.ui.note(said);
+            Some(runtime::interrupted().hint(RESUME))
+        }
+        None => None,
+    }
+}
+
+/// Ctrl-C came while connectors ran here, and their worker did not end as it was told to.
+fn interrupted_and_failed(session: &Session<'_>, error: &ApplyError) -> CliError {
+    session.ui.note(&error.to_string());
+    let interrupted = if error.is_finished_by_another_run() {
+        runtime::interrupted()
+    } else {
+        CliError::new(Kind::Interrupted, anyhow!("interrupted"))
+    };
+    with_hint(interrupted, error.hint())
+}
 
 /// Ctrl-C came while the embedded worker was at work.
 fn left_when_interrupted(session: &Session<'_>, report: &ControlReport) -> CliError {
@@ -389,7 +407,8 @@ fn apply_failed(session: &Session<'_>, error: ApplyError) -> CliError {
     };
     report::save_unfinished(session, "failed", &error.to_string());
     let hint = error.hint();
-    let again = !hint.as_ref().is_some_and(|hint| hint.contains("run "));
+    let again = error.is_finished_by_another_run()
+        && !hint.as_ref().is_some_and(|hint| hint.contains("run "));
     let failed = with_hint(CliError::new(kind, error), hint);
     if again {
         return failed.hint("run the same command again: it does only what is missing");

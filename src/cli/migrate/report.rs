@@ -14,11 +14,10 @@ use super::read::ReadFile;
 use super::verdict::{Promise, unfinished};
 use crate::cli::connect::file_failed;
 use crate::cli::error::CliError;
-use crate::io::apply::Entry;
+use crate::io::apply::{Applied, Entry};
 use crate::io::files;
 use crate::plan::render::push_line;
 use crate::plan::{Plan, Step, render};
-use crate::worker::control;
 
 /// Name of the report in the output folder.
 pub(super) const FILE: &str = "report.json";
@@ -62,17 +61,17 @@ impl Draft {
         Self {
             inputs: look.inputs.files.clone(),
             plan: render::json(&look.plan),
-            promises: unfinished(&look.plan, None),
+            promises: unfinished(&look.plan, &Applied::default()),
             control: Step::Control(look.plan.group_id.clone()).to_string(),
             cut_short: false,
         }
     }
 
-    /// Takes what the embedded worker came to, in case the run is cut short after it.
-    pub(super) fn with_control(self, plan: &Plan, control: &control::Report) -> Self {
+    /// Takes what the workers of this process came to, in case the run is cut short after it.
+    pub(super) fn with_ran(self, plan: &Plan, ran: &Applied) -> Self {
         Self {
-            promises: unfinished(plan, Some(control)),
-            cut_short: control.interrupted,
+            promises: unfinished(plan, ran),
+            cut_short: ran.control.as_ref().is_some_and(|c| c.interrupted),
             ..self
         }
     }

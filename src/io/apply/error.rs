@@ -31,9 +31,14 @@ pub enum ApplyError {
     )]
     WorkerEnded {
         why: Option<Box<WorkerError>>,
+        /// It had been asked to start a connector: to be started once counts as moved.
+        has_started: bool,
         /// Why the connectors could not be given target state STOPPED afterwards; `None`: they have it.
         not_stopped: Option<WriteError>,
     },
+    /// The worker that ran the connectors has ended as it was told to, and did not stop them before.
+    #[error("{}", left_by_a_worker(Some(why)))]
+    NotStopped { why: WriteError },
     #[error(transparent)]
     WorkerFile(#[from] WorkerConfigError),
     #[error("topic {topic} cannot be created: {refusal}")]
@@ -104,6 +109,18 @@ impl ApplyError {
             || matches!(self, Self::Offsets(error) if error.is_verification())
     }
 
+    /// Returns whether the same command, typed again, does what is missing. What has run once counts as moved, and no further run
+    /// starts it.
+    pub fn is_finished_by_another_run(&self) -> bool {
+        !matches!(
+            self,
+            Self::WorkerEnded {
+                has_started: true,
+                ..
+            } | Self::NotStopped { .. }
+        )
+    }
+
     /// Returns what to type next, where that is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -117,13 +134,10 @@ impl ApplyError {
             Self::WorkerEnded {
                 not_stopped: Some(_),
                 ..
-            } => "they go on from the positions that were committed last; to hold one back, PUT /connectors/NAME/stop on the next worker as soon as it answers".into(),
-            Self::WorkerEnded { why, .. } => {
-                const AGAIN: &str = "their positions stand where they were last committed; run the same command again";
-                match why.as_deref().and_then(WorkerError::hint) {
-                    Some(hint) => format!("{AGAIN} when this is mended: {hint}"),
-                    None => AGAIN.to_owned(),
-                }
+            }
+            | Self::NotStopped { .. } => "they go on from the positions that were committed last; to hold one back, PUT /connectors/NAME/stop on the next worker as soon as it answers".into(),
+            Self::WorkerEnded { why, has_started, .. } => {
+                after_a_worker(*has_started, why.as_deref().and_then(WorkerError::hint))
             }
             Self::TopicRefused { refusal, .. } => refusal.hint(),
             Self::TopicWrong { topic, .. } => {
@@ -156,6 +170,20 @@ impl ApplyError {
                 "see the workers' log, then run the same command again".into()
             }
         })
+    }
+}
+
+/// Returns what to do when every connector is STOPPED and their worker is gone.
+fn after_a_worker(has_started: bool, mend: Option<String>) -> String {
+    let next = if has_started {
+        "start the workers and resume each connector: PUT /connectors/NAME/resume"
+    } else {
+        "run the same command again"
+    };
+    let next = format!("their positions stand where they were last committed; {next}");
+    match mend {
+        Some(hint) => format!("{next}, when this is mended: {hint}"),
+        None => next,
     }
 }
 
@@ -237,6 +265,37 @@ mod tests {
         );
         let hint = running.hint().unwrap();
         assert!(hint.contains("/connectors/b/stop") && !hint.contains("resume"));
+    }
+
+    fn ended(has_started: bool) -> ApplyError {
+        let reason = crate::worker::Trouble {
+            what: "no".into(),
+            hint: Some("type this".into()),
+        };
+        let group = "g".to_owned();
+        ApplyError::WorkerEnded {
+            why: Some(Box::new(WorkerError::Group { group, reason })),
+            has_started,
+            not_stopped: None,
+        }
+    }
+
+    #[test]
+    fn what_a_worker_has_started_is_to_be_resumed_and_is_nothing_to_do_for_another_run() {
+        let started = ended(true);
+        assert_eq!(
+            started.to_string(),
+            "the worker that ran the connectors has ended by itself (group g: no); every connector is STOPPED now"
+        );
+        assert_eq!(
+            started.hint().unwrap(),
+            "their positions stand where they were last committed; start the workers and resume each connector: PUT /connectors/NAME/resume, when this is mended: type this"
+        );
+        assert!(!started.is_finished_by_another_run());
+        let untouched = ended(false);
+        let hint = untouched.hint().unwrap();
+        assert!(hint.contains("run the same command again, when this is mended: type this"));
+        assert!(untouched.is_finished_by_another_run());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 pub use error::ApplyError;
 pub use journal::{Entry, Journal, Progress};
-pub use run::RunReport;
+pub use run::{Reached, RunReport};
 
 use crate::io::connect_rest::ConnectRest;
 use crate::io::consent::Approved;
@@ -65,7 +65,8 @@ pub struct Applied {
 
 /// Does what the plan says, and returns the reports of the control run and of the run where there were any.
 ///
-/// After a control run that broke a promise or was interrupted, nothing more is done.
+/// After a control run that broke a promise or was interrupted, nothing more is done. A run that came to nothing because its
+/// worker ended is not an error here: its report tells of every connector how far it came.
 pub async fn apply(approved: &Approved<Plan>, means: &Means<'_>) -> Result<Applied, ApplyError> {
     let done = steps(approved, means).await;
     if let Err(error) = &done {

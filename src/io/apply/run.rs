@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::io::connect_rest::{ConnectRest, RestSettings};
 use crate::io::kafka::seeder::SeedRecord;
-use crate::io::kafka::writer::Writer;
+use crate::io::kafka::writer::{WriteError, Writer};
 use crate::io::worker::{Job, Worker, WorkerError};
 use crate::model::connector_config::TargetState;
 use crate::model::properties::Properties;
@@ -19,7 +19,7 @@ use crate::model::worker_config::StorageTopics;
 use crate::plan::{ConnectorPlan, Plan, Registration, Step};
 
 use super::register::{failure, stop, wait, wanted_state};
-use super::{ApplyError, Means, Target};
+use super::{ApplyError, Journal, Means, Target};
 
 /// How long connectors are watched once all of them run.
 const WATCHED: Duration = Duration::from_secs(3);
@@ -27,13 +27,38 @@ const WATCHED: Duration = Duration::from_secs(3);
 /// Pause before a worker that starts is asked again.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How far a connector came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// It was left STOPPED.
+    Nothing,
+    /// The worker was asked to start it.
+    Asked,
+    /// It was seen RUNNING.
+    Running,
+}
+
+impl std::fmt::Display for Reached {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "not started",
+            Self::Asked => "started, and not seen RUNNING",
+            Self::Running => "RUNNING",
+        })
+    }
+}
+
+type Outcome = Result<Reached, String>;
+
 /// What came of the connectors.
 #[derive(Debug)]
 pub struct RunReport {
-    /// By connector; an error says why it did not run, or did not become what it should.
-    pub connectors: Vec<(String, Result<(), String>)>,
+    /// By connector, as far as it came; an error says why it did not run, or did not become what it should.
+    pub connectors: Vec<(String, Outcome)>,
     /// The user ended the run before its end.
     pub interrupted: bool,
+    /// The worker has ended by itself, or what it ran could not be STOPPED.
+    pub failed: Option<ApplyError>,
     pub took: Duration,
 }
 
@@ -43,7 +68,34 @@ impl RunReport {
     }
 }
 
-/// Runs the connectors, ends in good order, and returns what came of them; a connector that fails is a result, not an error.
+/// What has come of the connectors so far, whatever ends the run.
+struct Progress {
+    connectors: Vec<(String, Outcome)>,
+    /// So many of them were started, or may have been.
+    asked: usize,
+    interrupted: bool,
+    /// The worker did not stop one of them.
+    unstopped: bool,
+}
+
+impl Progress {
+    fn new(moving: &[&ConnectorPlan]) -> Self {
+        let untouched = |c: &&ConnectorPlan| (c.name.clone(), Ok(Reached::Nothing));
+        Self {
+            connectors: moving.iter().map(untouched).collect(),
+            asked: 0,
+            interrupted: false,
+            unstopped: false,
+        }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.connectors.iter().any(|(_, outcome)| outcome.is_err())
+    }
+}
+
+/// Runs the connectors, ends in good order, and returns what came of them; a connector that fails is a result, not an error,
+/// and so is a worker that ends by itself.
 pub(super) async fn run(
     plan: &Plan,
     target: Target<'_>,
@@ -54,12 +106,51 @@ pub(super) async fn run(
     let started = Instant::now();
     let topics = StorageTopics::from_properties(&plan.worker)?;
     let topic = topics.config.name.clone();
-    let job = Job {
+    let worker = Worker::start(Job {
         worker: on_loopback(&plan.worker),
         topics,
         connectors: Vec::new(),
+    })
+    .await?;
+    let moving: Vec<&ConnectorPlan> = moving(plan).collect();
+    let mut progress = Progress::new(&moving);
+    let ended = drive_worker(worker, &mut progress, &moving, means).await?;
+    let failed = if progress.asked > 0 && (ended.is_some() || progress.unstopped) {
+        let not_stopped = stop_all(&moving, target, &topic).await.err();
+        why_failed(ended, true, not_stopped)
+    } else {
+        why_failed(ended, false, None)
     };
-    let worker = Worker::start(job).await?;
+    let report = RunReport {
+        connectors: progress.connectors,
+        // After a failure it does not matter how late Ctrl-C came: nothing goes on.
+        interrupted: progress.interrupted || (failed.is_some() && means.interrupt.is_raised()),
+        failed,
+        took: started.elapsed(),
+    };
+    note_in(means.journal, &report);
+    Ok(report)
+}
+
+fn note_in(journal: &Journal, report: &RunReport) {
+    match &report.failed {
+        Some(failed) => journal.fail(failed),
+        None if report.interrupted => journal.fail("Ctrl-C"),
+        None if report.is_broken() => journal.fail("not every connector ran as it should"),
+        None => journal.end("they ran"),
+    }
+}
+
+/// How a worker ended by itself: why, where that is known.
+type Ended = Option<WorkerError>;
+
+/// Drives the connectors of a worker and ends it; `None`: it ended as it was told to.
+async fn drive_worker(
+    worker: Worker,
+    progress: &mut Progress,
+    moving: &[&ConnectorPlan],
+    means: &Means<'_>,
+) -> Result<Option<Ended>, ApplyError> {
     let rest = ConnectRest::new(RestSettings {
         urls: vec![worker.url()],
         timeout: means.timeout,
@@ -70,51 +161,51 @@ pub(super) async fn run(
         // It resolves either way: nobody drops it before the end.
         let _ = stopped.await;
     }));
-    let (connectors, interrupted) = tokio::select! {
-        ended = &mut running => return Err(left_alone(plan, target, &topic, ended.err()).await),
-        outcome = drive(plan, &rest, means) => outcome,
+    let ended = tokio::select! {
+        ended = &mut running => Some(ended.err()),
+        () = drive(progress, moving, &rest, means) => None,
     };
+    if ended.is_some() {
+        return Ok(ended);
+    }
     // The worker waits for it.
     let _ = stop.send(());
-    if let Err(error) = running.await {
-        return Err(left_alone(plan, target, &topic, Some(error)).await);
+    Ok(running.await.err().map(Some))
+}
+
+fn why_failed(
+    ended: Option<Ended>,
+    has_started: bool,
+    not_stopped: Option<WriteError>,
+) -> Option<ApplyError> {
+    match (ended, not_stopped) {
+        (Some(why), not_stopped) => Some(ApplyError::WorkerEnded {
+            why: why.map(Box::new),
+            has_started,
+            not_stopped,
+        }),
+        (None, Some(why)) => Some(ApplyError::NotStopped { why }),
+        (None, None) => None,
     }
-    let report = RunReport {
-        connectors,
-        interrupted,
-        took: started.elapsed(),
-    };
-    if report.is_broken() || interrupted {
-        means.journal.fail("not every connector ran as it should");
-    } else {
-        means.journal.end("they ran");
-    }
-    Ok(report)
 }
 
 /// Gives every connector target state STOPPED, as a leader does it, when the worker that ran them is no more: what they were
 /// left in would start them with the next worker, and nobody has seen how they end.
-async fn left_alone(
-    plan: &Plan,
+async fn stop_all(
+    moving: &[&ConnectorPlan],
     target: Target<'_>,
     topic: &str,
-    why: Option<WorkerError>,
-) -> ApplyError {
+) -> Result<(), WriteError> {
     /// So many connectors' records stay below what a topic takes at once.
     const AT_ONCE: usize = 500;
     let writer = Writer::new(target.cluster, topic, 0);
-    let mut not_stopped = None;
-    let names: Vec<&str> = moving(plan).map(|c| c.name.as_str()).collect();
-    for names in names.chunks(AT_ONCE) {
-        let records: Vec<_> = names.iter().flat_map(|name| stopping(name)).collect();
-        if let Err(error) = writer.write(&records).await {
-            not_stopped.get_or_insert(error);
-        }
+    let mut stopped = Ok(());
+    for connectors in moving.chunks(AT_ONCE) {
+        let records: Vec<_> = connectors.iter().flat_map(|c| stopping(&c.name)).collect();
+        // What can be stopped is, whatever came of the others.
+        stopped = stopped.and(writer.write(&records).await.map(drop));
     }
-    ApplyError::WorkerEnded {
-        why: why.map(Box::new),
-        not_stopped,
-    }
+    stopped
 }
 
 /// Without the commit, workers would go on starting the tasks that are stored.
@@ -155,64 +246,86 @@ fn on_loopback(worker: &Properties) -> Properties {
     kept
 }
 
-type Outcomes = Vec<(String, Result<(), String>)>;
-
 /// Has the connectors run and gives them their final states; all are STOPPED when one of them failed or the user wants out.
-async fn drive(plan: &Plan, rest: &ConnectRest, means: &Means<'_>) -> (Outcomes, bool) {
-    let moving: Vec<&ConnectorPlan> = moving(plan).collect();
-    let (mut outcomes, interrupted) = tokio::select! {
-        outcomes = try_out(&moving, rest, means.timeout) => (outcomes, false),
-        () = means.interrupt.raised() => (Outcomes::new(), true),
+async fn drive(
+    progress: &mut Progress,
+    moving: &[&ConnectorPlan],
+    rest: &ConnectRest,
+    means: &Means<'_>,
+) {
+    let to_the_end = async {
+        try_out(progress, rest, means.timeout).await;
+        let failed = progress.is_broken();
+        settle(progress, moving, rest, means.timeout, failed).await;
     };
-    let failed = outcomes.iter().any(|(_, outcome)| outcome.is_err());
-    for (at, connector) in moving.iter().enumerate() {
-        let name = &connector.name;
-        let settled = match connector.final_state {
-            _ if failed || interrupted => stop(rest, name, means.timeout).await,
-            TargetState::Started => Ok(()),
-            TargetState::Paused => pause(rest, name, means.timeout).await,
-            TargetState::Stopped => stop(rest, name, means.timeout).await,
-        };
-        let Err(error) = settled else { continue };
-        match outcomes.get_mut(at) {
-            Some((_, outcome @ Ok(()))) => *outcome = Err(error.to_string()),
-            Some((_, Err(reason))) => {
-                *reason = format!("{reason}; and it could not be stopped: {error}");
-            }
-            None => outcomes.push((name.clone(), Err(error.to_string()))),
-        }
+    tokio::select! {
+        () = to_the_end => return,
+        () = means.interrupt.raised() => {}
     }
-    (outcomes, interrupted)
+    tracing::info!("Ctrl-C: the connectors that run here are being stopped");
+    progress.interrupted = true;
+    settle(progress, moving, rest, means.timeout, true).await;
 }
 
-async fn try_out(moving: &[&ConnectorPlan], rest: &ConnectRest, timeout: Duration) -> Outcomes {
-    let healthy = until_healthy(rest, timeout).await;
-    let mut outcomes = Outcomes::new();
-    for connector in moving {
-        let resumed = match &healthy {
-            Ok(()) => rest
-                .resume(&connector.name)
-                .await
-                .map_err(|error| error.to_string()),
-            Err(reason) => Err(reason.clone()),
+/// Gives the connectors their final states, or stops whatever was started.
+async fn settle(
+    progress: &mut Progress,
+    moving: &[&ConnectorPlan],
+    rest: &ConnectRest,
+    timeout: Duration,
+    stops_all: bool,
+) {
+    for (connector, (name, outcome)) in moving
+        .iter()
+        .zip(&mut progress.connectors)
+        .take(progress.asked)
+    {
+        let settled = match connector.final_state {
+            _ if stops_all => stop(rest, name, timeout).await,
+            TargetState::Started => Ok(()),
+            TargetState::Paused => pause(rest, name, timeout).await,
+            TargetState::Stopped => stop(rest, name, timeout).await,
         };
-        outcomes.push((connector.name.clone(), resumed));
+        let Err(error) = settled else { continue };
+        progress.unstopped |= stops_all;
+        *outcome = Err(match outcome {
+            Ok(_) if stops_all => format!("the worker did not stop it: {error}"),
+            Ok(_) => error.to_string(),
+            Err(reason) => format!("{reason}; and the worker did not stop it: {error}"),
+        });
     }
-    for (name, outcome) in &mut outcomes {
-        if outcome.is_ok() {
-            let running = wait(rest, name, wanted_state(TargetState::Started), timeout).await;
-            *outcome = running.map_err(|error| error.to_string());
+}
+
+async fn try_out(progress: &mut Progress, rest: &ConnectRest, timeout: Duration) {
+    let connectors = &mut progress.connectors;
+    if let Err(reason) = until_healthy(rest, timeout).await {
+        for (_, outcome) in connectors {
+            *outcome = Err(reason.clone());
+        }
+        return;
+    }
+    for (name, outcome) in connectors.iter_mut() {
+        // Whatever is heard of the request: it may have been carried out.
+        progress.asked += 1;
+        *outcome = Ok(Reached::Asked);
+        if let Err(error) = rest.resume(name).await {
+            *outcome = Err(error.to_string());
         }
     }
-    if outcomes.iter().all(|(_, outcome)| outcome.is_ok()) {
+    for (name, outcome) in connectors.iter_mut().filter(|(_, outcome)| outcome.is_ok()) {
+        let running = wait(rest, name, wanted_state(TargetState::Started), timeout).await;
+        *outcome = running
+            .map(|()| Reached::Running)
+            .map_err(|error| error.to_string());
+    }
+    if connectors.iter().all(|(_, outcome)| outcome.is_ok()) {
         tokio::time::sleep(WATCHED).await;
     }
-    for (name, outcome) in &mut outcomes {
-        if outcome.is_ok() {
-            *outcome = still_runs(rest, name).await;
+    for (name, outcome) in connectors.iter_mut().filter(|(_, outcome)| outcome.is_ok()) {
+        if let Err(reason) = still_runs(rest, name).await {
+            *outcome = Err(reason);
         }
     }
-    outcomes
 }
 
 async fn until_healthy(rest: &ConnectRest, timeout: Duration) -> Result<(), String> {
@@ -256,5 +369,19 @@ mod tests {
         let kept = on_loopback(&file.into_iter().collect());
         let kept: Vec<_> = kept.iter().map(|(k, v)| format!("{k}={v}")).collect();
         assert_eq!(kept, ["group.id=g", "listeners=http://127.0.0.1:0"]);
+    }
+
+    #[test]
+    fn how_a_run_failed_is_told_by_the_worker_and_by_what_could_not_be_stopped() {
+        assert!(why_failed(None, true, None).is_none());
+        let ended = why_failed(Some(None), false, None);
+        assert!(matches!(
+            ended,
+            Some(ApplyError::WorkerEnded {
+                has_started: false,
+                not_stopped: None,
+                ..
+            })
+        ));
     }
 }

@@ -71,12 +71,13 @@ fn of_embedded_worker(promise: &control::Promise) -> Promise {
     }
 }
 
-/// What is promised when nothing was applied or the run ended half-way; `control` is what the embedded worker came to.
-pub(super) fn unfinished(plan: &Plan, control: Option<&control::Report>) -> Vec<Promise> {
+/// What is promised when nothing was applied or the run ended half-way; `ran` is what the workers of this process came to.
+pub(super) fn unfinished(plan: &Plan, ran: &Applied) -> Vec<Promise> {
     let rest = [FILES, TOPICS, OFFSETS, SINK_GROUPS, REGISTERED];
     let mut promises = vec![stopped(plan)];
     promises.extend(rest.map(|promise| not_performed(promise, "the run did not reach its end")));
-    promises.extend(embedded_worker(control));
+    promises.extend(embedded_worker(ran.control.as_ref()));
+    promises.extend(ran.run.as_ref().map(ran::connectors));
     promises
 }
 

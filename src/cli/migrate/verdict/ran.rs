@@ -8,13 +8,18 @@ use crate::plan::{Observed, Plan, SeedRecord};
 const RAN: &str = "connectors ran in this process";
 
 pub(super) fn connectors(run: &RunReport) -> Promise {
-    let failed: Vec<String> = run
-        .connectors
-        .iter()
+    let outcomes = || run.connectors.iter();
+    let failed: Vec<String> = outcomes()
         .filter_map(|(name, outcome)| Some(format!("{name}: {}", outcome.as_ref().err()?)))
         .collect();
-    let promise = if failed.is_empty() {
-        let names = run.connectors.iter().map(|(name, _)| name.clone());
+    let promise = if run.interrupted || run.failed.is_some() {
+        let so_far = outcomes().map(|(name, outcome)| match outcome {
+            Ok(reached) => format!("{name}: {reached}"),
+            Err(reason) => format!("{name}: {reason}"),
+        });
+        cut_short(run, failed.is_empty(), &listed(so_far))
+    } else if failed.is_empty() {
+        let names = outcomes().map(|(name, _)| name.clone());
         kept(RAN, format!("RUNNING without an error: {}", listed(names)))
     } else {
         broken(RAN, failed.join("; "))
@@ -22,6 +27,15 @@ pub(super) fn connectors(run: &RunReport) -> Promise {
     Promise {
         ms: u64::try_from(run.took.as_millis()).ok(),
         ..promise
+    }
+}
+
+/// A run that did not come to its end proves nothing of those that ran, and says so of each.
+fn cut_short(run: &RunReport, all_well: bool, so_far: &str) -> Promise {
+    match &run.failed {
+        Some(error) => broken(RAN, format!("{error}. {so_far}")),
+        None if all_well => not_performed(RAN, &format!("interrupted. {so_far}")),
+        None => broken(RAN, format!("interrupted. {so_far}")),
     }
 }
 
