@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use connectctl::protocol::errors::{COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE};
 use serde_json::{Value, json};
 
 use crate::cli_documents::doctor_as_documented;
@@ -236,6 +237,28 @@ fn killed_in_the_scratch_group_it_leaves_nothing_that_a_worker_of_the_real_one_m
         groups_in_use("doctor-killed").is_empty()
     });
     assert!(gone, "{:?}", groups_in_use("doctor-killed"));
+    drop(file);
+}
+
+#[test]
+fn a_coordinator_that_takes_nobody_yet_is_told_with_what_it_answers() {
+    require_kafka!();
+    let proxy = Proxy::start(&kafka::shared().bootstrap());
+    let world = World::new();
+    let file = Distributed::file(world.root(), &proxy.bootstrap(), "doctor-joins", &[]);
+    let doctor = ["doctor", "--worker-config"];
+    let doctor = [&doctor[..], &["distributed.properties", "--timeout", "3s"]].concat();
+    for (code, name) in [
+        (COORDINATOR_LOAD_IN_PROGRESS, "LOAD_IN_PROGRESS (14)"),
+        (COORDINATOR_NOT_AVAILABLE, "NOT_AVAILABLE (15)"),
+    ] {
+        proxy.refuse_joins(code);
+        let ran = world.run(&doctor).code(4);
+        let said = "no round within 3000 ms: JoinGroup for group doctor-joins-connectctl-doctor-";
+        assert!(ran.stdout.contains(said), "{}", ran.stdout);
+        let said = format!("was answered with COORDINATOR_{name}");
+        assert!(ran.stdout.contains(&said), "{}", ran.stdout);
+    }
     drop(file);
 }
 

@@ -12,7 +12,8 @@ use bytes::{Bytes, BytesMut};
 use connectctl::protocol::errors::UNKNOWN_TOPIC_OR_PARTITION;
 use kafka_protocol::messages::{
     ApiKey, CreateTopicsRequest, DescribeClusterResponse, FindCoordinatorResponse,
-    HeartbeatResponse, MetadataResponse, OffsetCommitResponse, RequestHeader, ResponseHeader,
+    HeartbeatResponse, JoinGroupResponse, MetadataResponse, OffsetCommitResponse, RequestHeader,
+    ResponseHeader,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
@@ -52,6 +53,8 @@ struct State {
     heartbeat: Option<i16>,
     /// What so many commits are answered with instead.
     commits: (i16, usize),
+    /// What every JoinGroup is answered with instead.
+    join: Option<i16>,
     /// Cuts so far: a connection does not outlive the next one.
     cuts: usize,
     open: Vec<TcpStream>,
@@ -197,6 +200,11 @@ impl Proxy {
     /// Returns how many commits are still to be answered so.
     pub fn commits_to_refuse(&self) -> usize {
         self.0.state().commits.1
+    }
+
+    /// Answers every JoinGroup with an error code.
+    pub fn refuse_joins(&self, code: i16) {
+        self.0.state().join = Some(code);
     }
 
     /// Returns whether the chosen message came.
@@ -396,6 +404,13 @@ impl Shared {
             ApiKey::OffsetCommit => {
                 rewritten(frame, api, version, |answer: &mut OffsetCommitResponse| {
                     self.state().refuse_commit(answer);
+                })
+            }
+            ApiKey::JoinGroup => {
+                rewritten(frame, api, version, |answer: &mut JoinGroupResponse| {
+                    if let Some(code) = self.state().join {
+                        answer.error_code = code;
+                    }
                 })
             }
             ApiKey::DescribeCluster => rewritten(

@@ -11,7 +11,7 @@ use crate::io::kafka::error::{KafkaError, KafkaErrorKind};
 use crate::io::kafka::group::{GroupClient, Join, Sync};
 use crate::model::storage_records::ConfigState;
 use crate::protocol::connect_group::{Assignment, Work};
-use crate::protocol::errors;
+use crate::protocol::errors::{self, ErrorCode};
 use crate::worker::assignor::{Assignor, Configured, Round};
 use crate::worker::member::{
     self, Action, Event, JoinGroup, JoinReply, Member, MemberError, Reply, RequestFailure,
@@ -71,15 +71,42 @@ pub(in crate::io) struct Membership {
     leaving: usize,
     /// Who made us leave, until the request to leave is answered.
     others: Option<Vec<String>>,
-    /// Why the last request that ended came to nothing.
-    last_failure: Option<Trouble>,
+    failures: Failures,
+    /// Why the last request to leave came to nothing.
+    not_left: Option<Trouble>,
+}
+
+/// Why this member is not where it wants to be.
+#[derive(Debug, Default)]
+struct Failures {
+    /// Why the coordinator is not found, or does not answer.
+    way: Option<Trouble>,
+    /// With which error it answered. That it is found says nothing against that: it is looked for anew after such an answer.
+    answer: Option<Trouble>,
+}
+
+impl Failures {
+    fn found(&mut self, outcome: Option<Trouble>) {
+        self.way = outcome;
+    }
+
+    fn unanswered(&mut self, why: Trouble) {
+        self.way = Some(why);
+    }
+
+    fn answered(&mut self, error: Option<Trouble>) {
+        self.way = None;
+        self.answer = error;
+    }
 }
 
 /// What came of a request.
 #[derive(Debug)]
 enum Done {
-    /// A request was answered, or the coordinator was looked for; and what of that is a failure.
-    Member(Event, Option<Trouble>),
+    /// The coordinator was looked for; an error is one that a broker answered with.
+    Found(Event, Option<Trouble>),
+    /// It answered, and what it answered with is this error.
+    Answered(Event, Option<Trouble>),
     Failed(RequestId, KafkaError),
     Left(Result<(), KafkaError>),
 }
@@ -107,7 +134,8 @@ impl Membership {
             confirming: None,
             leaving: 0,
             others: None,
-            last_failure: None,
+            failures: Failures::default(),
+            not_left: None,
         }
     }
 
@@ -143,9 +171,10 @@ impl Membership {
         self.step(Event::HeartbeatNow);
     }
 
-    /// Returns why nothing is heard of the coordinator, where that is known.
+    /// Returns why nothing is heard of the coordinator, or why it does not take the member, where that is known.
     pub(in crate::io) fn last_failure(&self) -> Option<&Trouble> {
-        self.last_failure.as_ref()
+        let Failures { way, answer } = &self.failures;
+        way.as_ref().or(answer.as_ref())
     }
 
     /// Returns whether the worker is in its group and no round goes on.
@@ -194,27 +223,42 @@ impl Membership {
     }
 
     /// Waits until a request to leave that is under way has been answered.
-    pub(in crate::io) async fn close(mut self) {
+    ///
+    /// # Errors
+    /// Whether the group has been left is not known.
+    pub(in crate::io) async fn close(mut self) -> Result<(), Trouble> {
         while self.leaving > 0 {
-            let done = self.requests.join_next().await;
-            self.leaving -= usize::from(matches!(done, None | Some(Ok(Done::Left(_)))));
+            match self.requests.join_next().await {
+                Some(Ok(Done::Left(left))) => {
+                    self.leaving -= 1;
+                    self.not_left = left.err().map(|error| trouble(&error));
+                }
+                Some(_) => {}
+                None => return Err("the request to leave came to nothing".into()),
+            }
         }
+        self.not_left.map_or(Ok(()), Err)
     }
 
     fn take(&mut self, done: Result<Done, tokio::task::JoinError>) {
         match done {
-            Ok(Done::Member(event, failure)) => {
-                self.last_failure = failure;
+            Ok(Done::Found(event, failure)) => {
+                self.failures.found(failure);
+                self.step(event);
+            }
+            Ok(Done::Answered(event, error)) => {
+                self.failures.answered(error);
                 self.step(event);
             }
             Ok(Done::Failed(request, error)) => {
                 let event = self.failed(request, &error);
-                self.last_failure = Some(trouble(&error));
+                self.failures.unanswered(trouble(&error));
                 self.step(event);
             }
             Ok(Done::Left(left)) => {
                 self.leaving -= 1;
                 let left = left.map_err(|error| trouble(&error));
+                self.not_left = left.clone().err();
                 self.news.push_back(match self.others.take() {
                     Some(others) => News::OtherMembers { others, left },
                     None => News::Left(left),
@@ -296,10 +340,8 @@ impl Membership {
                     None => return Done::Failed(request, error.clone()),
                 },
             };
-            Done::Member(
-                answered(request, Reply::Coordinator { error: code }),
-                failure,
-            )
+            let reply = Reply::Coordinator { error: code };
+            Done::Found(answered(request, reply), failure)
         });
     }
 
@@ -321,6 +363,7 @@ impl Membership {
         self.requests.spawn(async move {
             match client.join(&asked).await {
                 Ok(answer) => {
+                    let error = refusal(&client, "JoinGroup", answer.code);
                     let reply = JoinReply {
                         error: answer.code.code,
                         generation: answer.generation,
@@ -331,7 +374,7 @@ impl Membership {
                         member_id: answer.member_id,
                         members: answer.members,
                     };
-                    Done::Member(answered(join.request, Reply::JoinGroup(reply)), None)
+                    Done::Answered(answered(join.request, Reply::JoinGroup(reply)), error)
                 }
                 Err(error) => Done::Failed(join.request, error),
             }
@@ -392,13 +435,14 @@ impl Membership {
         self.requests.spawn(async move {
             match client.sync(&asked).await {
                 Ok(answer) => {
+                    let error = refusal(&client, "SyncGroup", answer.code);
                     let reply = SyncReply {
                         error: answer.code.code,
                         protocol_type: answer.protocol_type,
                         protocol_name: answer.protocol,
                         assignment: answer.assignment,
                     };
-                    Done::Member(answered(sync.request, Reply::SyncGroup(reply)), None)
+                    Done::Answered(answered(sync.request, Reply::SyncGroup(reply)), error)
                 }
                 Err(error) => Done::Failed(sync.request, error),
             }
@@ -410,8 +454,9 @@ impl Membership {
         self.requests.spawn(async move {
             match client.heartbeat(generation, &member_id).await {
                 Ok(code) => {
+                    let error = refusal(&client, "Heartbeat", code);
                     let answer = Reply::Heartbeat { error: code.code };
-                    Done::Member(answered(request, answer), None)
+                    Done::Answered(answered(request, answer), error)
                 }
                 Err(error) => Done::Failed(request, error),
             }
@@ -468,6 +513,16 @@ pub(in crate::io) fn trouble(error: &KafkaError) -> Trouble {
     }
 }
 
+/// Returns the error of an answer; that a member gets its id, or that a round has begun, is none.
+fn refusal(client: &GroupClient, operation: &'static str, code: ErrorCode) -> Option<Trouble> {
+    let is_step = matches!(
+        (operation, code.code),
+        ("JoinGroup", errors::MEMBER_ID_REQUIRED) | ("Heartbeat", errors::REBALANCE_IN_PROGRESS)
+    );
+    let is_error = code.is_error() && !is_step;
+    is_error.then(|| trouble(&client.failed(operation, code).into()))
+}
+
 fn answered(request: RequestId, reply: Reply) -> Event {
     Event::Answered { request, reply }
 }
@@ -477,3 +532,6 @@ async fn sleep_until(due: Option<Instant>) {
         tokio::time::sleep_until(due).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -208,7 +208,8 @@ impl<W: FnMut(Progress)> Run<W> {
                 let now = millis(self.started.elapsed());
                 for action in self.control.step(now, event) {
                     if let Action::Finish(report) = action {
-                        self.membership.close().await;
+                        // What came of it has been told, and is in the report.
+                        let _ = self.membership.close().await;
                         return report;
                     }
                     self.carry_out(action).await;

@@ -35,7 +35,7 @@ pub async fn rehearse(
     let patience = cluster.settings().timeout;
     let led = timeout(patience, lead(&mut membership)).await;
     let led = led.unwrap_or_else(|_elapsed| {
-        let what = format!("no answer within {} ms", patience.as_millis());
+        let what = format!("no round within {} ms", patience.as_millis());
         Err(match membership.last_failure() {
             Some(failed) => failed.clone().told(|failed| format!("{what}: {failed}")),
             None => what.into(),

@@ -8,6 +8,7 @@ use crate::io::native::ActiveTopics;
 use crate::model::offset_key::OffsetKey;
 use crate::model::storage_records::{ConfigChange, ConfigState, Status, StatusRecord};
 use crate::worker::config_log::{ConfigLog, IgnoredRecord};
+use crate::worker::fencing::{Fencing, Place};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub(in crate::io) struct ConfigStore {
     log: LogReader,
     configs: ConfigLog,
+    fencing: Fencing,
 }
 
 impl ConfigStore {
@@ -23,6 +25,7 @@ impl ConfigStore {
         Self {
             log: LogReader::new(cluster, topic, isolation),
             configs: ConfigLog::new(topic),
+            fencing: Fencing::default(),
         }
     }
 
@@ -37,17 +40,20 @@ impl ConfigStore {
     /// Goes on reading; what comes from now on is news.
     pub(in crate::io) fn follow(mut self) -> FollowedConfigs {
         self.configs.start();
+        self.fencing.start();
         FollowedConfigs {
             log: self.log.follow(),
             configs: self.configs,
+            fencing: self.fencing,
         }
     }
 
     /// Reads to the end and returns how many records came.
     pub(in crate::io) async fn catch_up(&mut self) -> Result<u64, KafkaError> {
-        let configs = &mut self.configs;
+        let (configs, fencing) = (&mut self.configs, &mut self.fencing);
         let read = self.log.read_to_end(|_, record| {
             let (key, value) = (record.key.as_deref(), record.value.as_deref());
+            fencing.read(place(&record), key, value);
             if let Err(record) = configs.read(record.offset, key, value) {
                 tell(&record);
             }
@@ -61,14 +67,17 @@ impl ConfigStore {
 pub(in crate::io) struct FollowedConfigs {
     log: Follower,
     configs: ConfigLog,
+    fencing: Fencing,
 }
 
 impl FollowedConfigs {
     /// Waits for records and returns what they changed. Nothing is lost when the future is dropped.
     pub(in crate::io) async fn next(&mut self) -> Result<Vec<ConfigChange>, KafkaError> {
         let (configs, mut changes) = (&mut self.configs, Vec::new());
+        let fencing = &mut self.fencing;
         let read = self.log.next(|_, record| {
             let (key, value) = (record.key.as_deref(), record.value.as_deref());
+            fencing.read(place(&record), key, value);
             match configs.read(record.offset, key, value) {
                 Ok(change) => changes.push(change),
                 Err(record) => tell(&record),
@@ -80,6 +89,11 @@ impl FollowedConfigs {
 
     pub(in crate::io) fn snapshot(&self) -> Arc<ConfigState> {
         self.configs.snapshot()
+    }
+
+    /// Returns what the topic says of sources that are fenced.
+    pub(in crate::io) fn fencing(&self) -> &Fencing {
+        &self.fencing
     }
 
     /// Returns the offset before which everything has been read.
@@ -95,6 +109,13 @@ impl FollowedConfigs {
     /// Returns whether it is known of every partition that it can be read.
     pub(in crate::io) fn hears_all(&self) -> bool {
         self.log.hears_all()
+    }
+}
+
+fn place(record: &Record) -> Place {
+    Place {
+        offset: record.offset,
+        timestamp: record.timestamp,
     }
 }
 

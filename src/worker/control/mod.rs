@@ -233,7 +233,7 @@ impl Control {
         let patience = self.job.patience;
         if let (None, Some(failed)) = (self.late, failed) {
             return failed.told(|failed| {
-                format!("the group's coordinator gave no answer within {patience} ms: {failed}")
+                format!("nothing came of the group's coordinator within {patience} ms: {failed}")
             });
         }
         let (what, hint) = match (self.late, self.state) {
