@@ -6,12 +6,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use kafka_protocol::messages::ApiKey;
 use serde_json::{Value, json};
 
 use crate::live_kafka::{connect, create, new_topic};
 use crate::live_native_sink_jvm::without_places;
 use crate::support::connect::Distributed;
 use crate::support::native_worker::NativeWorker;
+use crate::support::proxy::{Hold, Proxy};
 use crate::support::world::World;
 use crate::support::{kafka, require_kafka, rest, wait};
 
@@ -175,4 +177,23 @@ fn a_second_signal_ends_a_worker_at_once_whose_task_does_not_end() {
         assert_eq!(worker.end(), code);
         assert!(!worker.log().contains("the worker has left its group"));
     }
+}
+
+#[test]
+fn a_worker_says_that_it_has_left_its_group_only_when_that_is_known() {
+    require_kafka!();
+    let proxy = Proxy::start(&kafka::shared().bootstrap());
+    let world = World::new();
+    let settings = [("task.shutdown.graceful.timeout.ms", "1000")];
+    let file = Distributed::file(world.root(), &proxy.bootstrap(), "run-unleft", &settings);
+    let mut worker = NativeWorker::start(&file, &[]);
+    proxy.hold_at(ApiKey::LeaveGroup, 1, Hold::Request);
+    worker.signal("TERM");
+    assert_eq!(worker.end(), 0);
+    let log = worker.log();
+    assert!(proxy.is_held(), "{log}");
+    let said = "whether the worker has left its group is not known";
+    assert!(log.contains(said), "{log}");
+    let line = |line: &str| line.contains("INFO") && line.contains("left its group");
+    assert!(!log.lines().any(line), "{log}");
 }

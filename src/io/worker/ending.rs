@@ -15,6 +15,9 @@ const MARGIN: Duration = Duration::from_millis(250);
 /// What is left for the last words after tasks that took all of their time: half for the statuses, half for the group.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// Said when the coordinator has not confirmed it.
+const NOT_KNOWN: &str = "whether the worker has left its group is not known; its place there ends with its session at the latest";
+
 /// The end that has begun.
 #[derive(Debug)]
 pub(super) struct Ending {
@@ -86,13 +89,11 @@ impl Engine {
         let mut membership = self.parts.membership;
         membership.go_on();
         membership.leave("the worker is being stopped");
-        if tokio::time::timeout_at(ending.left_at(), membership.close())
-            .await
-            .is_err()
-        {
-            tracing::warn!("the group did not confirm in time that this worker has left");
+        match tokio::time::timeout_at(ending.left_at(), membership.close()).await {
+            Ok(Ok(())) => tracing::info!("the worker has left its group"),
+            Ok(Err(why)) => tracing::warn!(%why, "{NOT_KNOWN}"),
+            Err(_elapsed) => tracing::warn!("the group did not answer in time: {NOT_KNOWN}"),
         }
-        tracing::info!("the worker has left its group");
         ending.error.map_or(Ok(()), Err)
     }
 }
