@@ -6,12 +6,14 @@
 //! * [`assignor`]: who runs what, as the leader of the group decides in each round.
 //! * [`config_log`]: the config topic as it is read.
 //! * [`control`]: the control run of `migrate --verify control`.
+//! * [`fencing`]: whether sources of the group are fenced.
 //! * [`herder`]: what happens between the group and the config topic.
 //! * [`member`]: membership in the group.
 
 pub mod assignor;
 pub mod config_log;
 pub mod control;
+pub mod fencing;
 pub mod herder;
 pub mod member;
 mod trouble;

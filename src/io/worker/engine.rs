@@ -84,8 +84,6 @@ pub(super) struct Engine {
     /// What is shown.
     pub(super) health: Health,
     pub(super) registrar: Registrar,
-    /// Where the config topic ended when the worker began.
-    pub(super) began: i64,
     /// The end, once it has begun.
     pub(super) ending: Option<Ending>,
 }
@@ -160,14 +158,12 @@ impl Engine {
             trouble: BTreeMap::new(),
             health: Health::default(),
             ending: None,
-            began: 0,
         }
     }
 
     pub(super) async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), WorkerError> {
         let mut stop = std::pin::pin!(stop);
         let config = self.parts.configs.snapshot();
-        self.began = config.offset.max(0);
         self.parts.membership.read(Arc::clone(&config));
         self.events.push_back(Event::Started(config));
         loop {

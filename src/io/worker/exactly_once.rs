@@ -8,28 +8,13 @@
 use super::engine::Engine;
 use super::plugins::{Plugins, strings};
 use crate::connectors::Kind;
-use crate::model::storage_records::{ConfigState, ConnectorState};
+use crate::model::storage_records::ConnectorState;
 
-/// What the config topic says of exactly-once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Nothing,
-    /// This connector has run so, before this worker began.
-    Before,
-    /// A worker of the group runs so.
-    Now,
-}
-
-/// Looks for records of fencing; what lies before `began` was there when this worker began.
-fn seen(config: &ConfigState, connector: &str, began: i64) -> Seen {
-    if config.last_fencing >= began {
-        Seen::Now
-    } else if config.fencing_count(connector).is_some() {
-        Seen::Before
-    } else {
-        Seen::Nothing
-    }
-}
+/// The trace of a source that does not run beside such workers.
+const FENCED: &str = "a worker of this group runs with exactly.once.source.support=enabled: it has fenced a source's tasks since \
+    this worker began. The native engine fences nobody and writes at least once, so that its sources do not run beside such workers. \
+    Run the group's sources on JVM workers alone; or set exactly.once.source.support=disabled on all of them, restart them, then \
+    this worker";
 
 impl Engine {
     /// Returns why this source must not run here, as the trace of its failure.
@@ -38,49 +23,17 @@ impl Engine {
         if class.kind() != Kind::Source {
             return None;
         }
-        let config = self.parts.configs.snapshot();
-        match seen(&config, connector, self.began) {
-            Seen::Nothing => None,
-            Seen::Before => {
-                tracing::warn!(
-                    connector,
-                    "this source has run with exactly.once.source.support=enabled, and runs here at least once: after a failure \
-                     records may come twice"
-                );
-                None
-            }
-            Seen::Now => Some(
-                "a worker of this group runs with exactly.once.source.support=enabled: it has fenced a source's tasks since this \
-                 worker began. The native engine fences nobody and writes at least once, so that its sources do not run beside such \
-                 workers. Run the group's sources on JVM workers alone; or set exactly.once.source.support=disabled on all of them, \
-                 restart them, then this worker"
-                    .to_owned(),
-            ),
+        let fencing = self.parts.configs.fencing();
+        if fencing.goes_on() {
+            return Some(FENCED.to_owned());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_that_is_left_over_is_told_from_one_that_comes() {
-        let mut config = ConfigState::new();
-        let mut fence = |offset: i64, connector: &str| {
-            let key = format!("tasks-fencing-{connector}");
-            let value = br#"{"task-count":1}"#;
-            let applied = config.apply(offset, Some(key.as_bytes()), Some(value));
-            applied.expect("a record of fencing");
-            config.clone()
-        };
-        assert_eq!(seen(&ConfigState::new(), "a", 0), Seen::Nothing);
-        let left_over = fence(6, "a");
-        assert_eq!(seen(&left_over, "a", 7), Seen::Before);
-        assert_eq!(seen(&left_over, "b", 7), Seen::Nothing);
-        // One connector's record tells of a worker, which is the same for all.
-        let now = fence(7, "a");
-        assert_eq!(seen(&now, "a", 7), Seen::Now);
-        assert_eq!(seen(&now, "b", 7), Seen::Now);
+        if fencing.has_been(connector) {
+            tracing::warn!(
+                connector,
+                "this source has run with exactly.once.source.support=enabled, and runs here at least once: after a failure \
+                 records may come twice"
+            );
+        }
+        None
     }
 }

@@ -192,6 +192,11 @@ pub enum StorageRecordError {
 }
 
 impl ConfigRecord {
+    /// Returns whether a record with this key is one of fencing, if it is any.
+    pub fn is_fencing_key(key: &[u8]) -> bool {
+        key.starts_with(FENCING.as_bytes())
+    }
+
     /// Reads a record as `KafkaConfigBackingStore` does.
     ///
     /// # Errors

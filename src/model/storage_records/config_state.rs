@@ -16,8 +16,6 @@ use crate::model::connector_config::TargetState;
 pub struct ConfigState {
     /// Offset after the last record whose value is JSON; -1 before any. Workers must agree on it to start work.
     pub offset: i64,
-    /// Offset of the last record that says that old tasks of a source were fenced (KIP-618); -1 before any.
-    pub last_fencing: i64,
     /// By name; those that exist.
     pub connectors: BTreeMap<String, Arc<ConnectorState>>,
     /// The last one in the topic.
@@ -95,7 +93,6 @@ impl Default for ConfigState {
     fn default() -> Self {
         Self {
             offset: -1,
-            last_fencing: -1,
             connectors: BTreeMap::new(),
             session_key: None,
             names: BTreeMap::new(),
@@ -182,7 +179,6 @@ impl ConfigState {
                 let name = self.names.entry(connector).or_default();
                 name.fencing_count = Some(task_count);
                 name.pending_fencing = false;
-                self.last_fencing = self.offset - 1;
                 ConfigChange::None
             }
             ConfigRecord::SessionKey(key) => {
