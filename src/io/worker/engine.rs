@@ -285,6 +285,7 @@ impl Engine {
             shown.is_sessioned = is_sessioned;
         });
         self.registrar.hurry(Instant::now());
+        self.last_words.has(owned, membership.generation);
         self.events.push_back(Event::Assigned(membership));
     }
 

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use crate::model::storage_records::{Status, StatusRecord};
+use crate::protocol::connect_group::{CONNECTOR_TASK, Work};
 
 /// A connector, or one of its tasks.
 type Key = (String, Option<i32>);
@@ -38,10 +39,22 @@ impl LastWords {
         }
     }
 
+    /// Takes what this worker has to do from now on, in this generation. One that is lower than before is of a new group.
+    pub(super) fn has(&mut self, work: &Work, generation: i32) {
+        self.0.retain(|(connector, task), word| {
+            work.contains(connector, task.unwrap_or(CONNECTOR_TASK))
+                && word.status.generation <= i64::from(generation)
+        });
+    }
+
     /// Takes what stands in the status topic; returns what is to be said again.
     pub(super) fn read(&mut self, record: &StatusRecord) -> Option<StatusRecord> {
         let (key, read) = of(record)?;
-        let (read, own) = (read?, self.0.get_mut(&key)?);
+        let Some(read) = read else {
+            self.0.remove(&key);
+            return None;
+        };
+        let own = self.0.get_mut(&key)?;
         if read.worker_id == own.status.worker_id {
             own.is_written |= *read == own.status;
             return None;
@@ -116,6 +129,32 @@ mod tests {
         words.said(&record("FAILED", "here:1", 5));
         assert_eq!(words.read(&record("RUNNING", "there:1", 6)), None);
         assert_eq!(words.read(&record("UNASSIGNED", "there:1", 3)), None);
+    }
+
+    #[test]
+    fn what_this_worker_has_no_more_and_what_was_deleted_is_left_to_others() {
+        let own = record("FAILED", "here:1", 5);
+        let late = record("UNASSIGNED", "there:1", 3);
+        let mut work = Work::default();
+        work.insert_task("c", 0);
+        let deleted = StatusRecord::Task {
+            connector: "c".to_owned(),
+            task: 0,
+            status: None,
+        };
+        let cases: [(&dyn Fn(&mut LastWords), bool); 4] = [
+            (&|words| words.has(&work, 6), true),
+            (&|words| words.has(&Work::default(), 6), false),
+            (&|words| words.has(&work, 1), false),
+            (&|words| assert_eq!(words.read(&deleted), None), false),
+        ];
+        for (number, (then, is_said)) in cases.into_iter().enumerate() {
+            let mut words = LastWords::default();
+            words.said(&own);
+            assert_eq!(words.read(&own), None);
+            then(&mut words);
+            assert_eq!(words.read(&late).is_some(), is_said, "{number}");
+        }
     }
 
     #[test]
