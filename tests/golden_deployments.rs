@@ -197,6 +197,7 @@ fn deployment(folder: &Path, case: &Case) -> Deployment {
         },
         connectors: files.iter().map(|path| connector(path)).collect(),
         offsets: offsets(folder, case),
+        copied: None,
         running: case.running.as_ref().map(|connectors| RunningWorker {
             url: "http://standalone:8083".to_owned(),
             version: "4.3.1".to_owned(),

@@ -118,4 +118,22 @@ fn a_standalone_worker_is_known_to_be_stopped_only_when_it_is() {
             "standalone_stopped: proven (REST is gone, the sinks' groups are empty, the offsets file has not changed for",
         ],
     );
+
+    // A copy was as old while the worker ran: it may be that of a pod, of which this host's port says nothing.
+    let copy = moving.world.path("copy.offsets");
+    std::fs::copy(&moving.deployment.offsets, &copy).expect("it can be copied");
+    std::fs::File::options()
+        .append(true)
+        .open(&copy)
+        .and_then(|file| file.set_modified(std::time::UNIX_EPOCH))
+        .expect("the file's time can be set");
+    let words = ["--dry-run", "--offsets", "copy.offsets"];
+    let copied = moving.migrate(&words).code(5);
+    shows(
+        &copied,
+        &["P8", "copy.offsets is another file than the worker's"],
+    );
+    _ = moving
+        .migrate(&[&words[..], &["--source-stopped"]].concat())
+        .code(3);
 }

@@ -13,6 +13,9 @@ pub struct Deployment {
     /// In the order of the command line, then those that only the running worker knows.
     pub connectors: Vec<Connector>,
     pub offsets: OffsetsInput,
+    /// Why the offsets file is not the one that the standalone worker writes, as far as can be told: its age then shows nothing of
+    /// the worker. `None`: it is that one.
+    pub copied: Option<String>,
     /// What the running standalone workers said over REST (`--source-url`).
     pub running: Option<RunningWorker>,
 }

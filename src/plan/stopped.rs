@@ -154,6 +154,12 @@ fn silence(
         let OffsetsInput::File(file) = &deployment.offsets else {
             return Err("REST is gone, but there is no offsets file whose age could show that the sources are at rest".to_owned());
         };
+        // Nobody writes a copy, and the listener of a file that names no host is looked for on this one, whose it need not be.
+        if let Some(why) = &deployment.copied {
+            return Err(format!(
+                "{why}, so its age does not show that the sources are at rest"
+            ));
+        }
         proof.push(file_at_rest(file, source)?);
     }
     Ok(proof.join(", "))
@@ -186,5 +192,54 @@ fn some_of(names: &[&str]) -> String {
     match names.len() {
         0..=SHOWN => names.join(", "),
         n => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::builder::{SINK, SOURCE, WORKER, choices, cluster, deployment, make};
+
+    const KEY: &str = r#"["src",{"filename":"in.txt"}]"#;
+
+    fn stopped(deployment: &Deployment, choices: &Choices) -> (Stopped, bool) {
+        let plan = make(deployment, choices, Some(&cluster())).expect("a plan");
+        let is_blocked = plan.blocked().any(|finding| finding.id == "P8");
+        (plan.stopped, is_blocked)
+    }
+
+    #[test]
+    fn the_age_of_a_copy_shows_nothing_of_the_worker() {
+        let entries = [(KEY, Some(r#"{"position":1}"#))];
+        let own = deployment(WORKER, &[SOURCE, SINK]).with_offsets(&entries);
+        let (proven, is_blocked) = stopped(&own, &choices());
+        assert!(
+            matches!(proven, Stopped::Proven(_)) && !is_blocked,
+            "{proven:?}"
+        );
+        let copy = Deployment {
+            copied: Some("o.offsets was saved by connectctl capture".to_owned()),
+            ..own
+        };
+        let (unknown, is_blocked) = stopped(&copy, &choices());
+        assert_eq!(
+            unknown,
+            Stopped::Unknown(
+                "o.offsets was saved by connectctl capture, so its age does not show that the sources are at rest"
+                    .to_owned()
+            )
+        );
+        assert!(is_blocked);
+        let said = Choices {
+            source_stopped: true,
+            ..choices()
+        };
+        assert_eq!(stopped(&copy, &said), (Stopped::Asserted, false));
+        // Of sinks the consumer groups tell, whatever file lies here.
+        let sink = Deployment {
+            connectors: deployment(WORKER, &[SINK]).connectors,
+            ..copy
+        };
+        assert!(matches!(stopped(&sink, &choices()).0, Stopped::Proven(_)));
     }
 }

@@ -12,7 +12,8 @@ use crate::io::files::{self, LARGEST_OFFSETS};
 use crate::plan::naming::file_stems;
 use crate::plan::{RunningConnector, RunningWorker};
 
-const INVENTORY: &str = "inventory.json";
+/// What says that the folder is a complete capture.
+pub(in crate::cli) const INVENTORY: &str = "inventory.json";
 const OFFSETS: &str = "connect.offsets";
 
 /// What an earlier capture into the same folder knew, and this one would not.

@@ -18,6 +18,7 @@ use super::rest::RestFlags;
 use super::runtime;
 use crate::io::standalone;
 use folder::Folder;
+pub(in crate::cli) use folder::INVENTORY;
 use take::Captured;
 
 /// Save what a running standalone worker knows: connectors, configurations, states, offsets

@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use serde::Serialize;
 
 use super::args::Migrate;
+use crate::cli::capture::INVENTORY;
 use crate::cli::connect::{document, file_failed, rest_failed};
 use crate::cli::error::{CliError, Kind};
 use crate::io::files::{self, InputFile};
@@ -60,6 +61,7 @@ pub(super) async fn read(args: &Migrate, timeout: Duration) -> Result<Inputs, Cl
     }
     let running = running(args, &document.to_map(), timeout).await?;
     let offsets = offsets(args, &document, &mut files)?;
+    let copied = copied(&document, &offsets);
     let worker = WorkerFile {
         path: worker_file.path,
         sha256: worker_file.sha256,
@@ -70,6 +72,7 @@ pub(super) async fn read(args: &Migrate, timeout: Duration) -> Result<Inputs, Cl
             worker,
             connectors,
             offsets,
+            copied,
             running,
         },
         files,
@@ -188,6 +191,39 @@ fn parsed_offsets(file: &InputFile) -> OffsetsInput {
     }
 }
 
+/// Returns why an offsets file is not the one that this worker writes, as far as can be told from here.
+///
+/// A copy is as old as the copying, whatever the worker does: of a pod, or of another host.
+fn copied(worker: &Document, offsets: &OffsetsInput) -> Option<String> {
+    let OffsetsInput::File(OffsetsFile { path, .. }) = offsets else {
+        return None;
+    };
+    let shown = path.display();
+    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+    let is_captured = |path: &Path| path.with_file_name(INVENTORY).exists();
+    if is_captured(path) || is_captured(&real) {
+        return Some(format!("{shown} was saved by connectctl capture"));
+    }
+    let Some(named) = worker.get(OFFSETS_FILE_KEY).map(Path::new) else {
+        return Some(format!(
+            "the worker file does not say that {shown} is its own"
+        ));
+    };
+    if named.is_relative() {
+        return Some(format!(
+            "{OFFSETS_FILE_KEY}={} goes by the folder in which the worker was started, which is not known here",
+            named.display()
+        ));
+    }
+    let is_own = std::fs::canonicalize(named).is_ok_and(|named| named == real);
+    (!is_own).then(|| {
+        format!(
+            "{shown} is another file than the worker's {}",
+            named.display()
+        )
+    })
+}
+
 async fn running(
     args: &Migrate,
     worker: &Properties,
@@ -221,4 +257,44 @@ fn read_file(role: Role, file: &InputFile) -> ReadFile {
 
 fn failed(path: &Path, what: &str) -> CliError {
     CliError::new(Kind::Failed, anyhow!("{}: {what}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Why the file at `path` is not the one of a worker whose file has this line; `None`: it is.
+    fn why(line: &str, path: &Path) -> Option<String> {
+        let worker = Document::parse(line.as_bytes()).expect("readable");
+        let file = files::read(path, 9).expect("it is there");
+        copied(&worker, &parsed_offsets(&file))
+    }
+
+    #[test]
+    fn an_offsets_file_is_the_workers_only_where_the_worker_file_names_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [own, copy, link] = ["own", "copy", "link"].map(|name| folder.path().join(name));
+        for path in [&own, &copy] {
+            std::fs::write(path, "").expect("writable");
+        }
+        std::os::unix::fs::symlink(&own, &link).expect("a link");
+        let names = format!("{OFFSETS_FILE_KEY}={}", own.display());
+        assert_eq!(why(&names, &own), None);
+        assert_eq!(why(&names, &link), None);
+        let says = |line: &str, path: &Path, words: &str| {
+            let why = why(line, path).expect("it may be a copy");
+            assert!(why.contains(words), "{why}");
+        };
+        says(&names, &copy, "/copy is another file than the worker's ");
+        says("a=b", &own, "does not say");
+        says(
+            &format!("{OFFSETS_FILE_KEY}=own"),
+            &own,
+            "=own goes by the folder",
+        );
+        let gone = format!("{OFFSETS_FILE_KEY}=/no/such/file");
+        says(&gone, &own, "another file");
+        std::fs::write(folder.path().join(INVENTORY), "{}").expect("writable");
+        says(&names, &own, "was saved by connectctl capture");
+    }
 }

@@ -37,6 +37,7 @@ pub(crate) fn deployment(worker: &str, connectors: &[&str]) -> Deployment {
             })
             .collect(),
         offsets: OffsetsInput::Missing(PathBuf::from("/tmp/connect.offsets")),
+        copied: None,
         running: None,
     }
 }
