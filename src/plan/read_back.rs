@@ -15,7 +15,7 @@ pub struct ReadBack {
     pub undecided: usize,
     /// Other values of connectors that workers have been running since.
     pub moved_on: usize,
-    /// Missing, different or in another partition, though nothing can have written them since.
+    /// Missing; or different or in another partition, though nothing can have written them since.
     pub wrong: usize,
 }
 
@@ -42,7 +42,10 @@ pub fn read_back(applied: &Plan, after: &Observed) -> ReadBack {
             found.same += 1;
             found.misplaced += 1;
             found.undecided += usize::from(has_another_value(position, after));
-        } else if after.is_in_use() && stored.is_some_and(|stored| !stored.is_at_rest()) {
+        } else if after.is_in_use()
+            && stored.is_some_and(|stored| !stored.is_at_rest())
+            && has_live_value(position, after)
+        {
             found.moved_on += 1;
         } else {
             found.wrong += 1;
@@ -62,6 +65,12 @@ fn is_held(position: &SeedRecord, after: &Observed, partitions: Option<i32>) -> 
             && held.partition == partitioner::partition_of(&position.key, partitions)
     });
     held.value == position.value && (in_place || position.value.is_none())
+}
+
+/// A running connector goes on from a position to another: one that is gone is lost, whoever runs.
+fn has_live_value(position: &SeedRecord, after: &Observed) -> bool {
+    let held = after.stored_offsets.get(&position.key);
+    held.is_some_and(|held| held.value.is_some())
 }
 
 fn has_another_value(position: &SeedRecord, after: &Observed) -> bool {
@@ -207,7 +216,11 @@ mod tests {
         // Workers that run the connector write positions of their own.
         let found = read_back(&plan, &joined(after.clone()));
         assert_eq!((found.moved_on, found.wrong), (1, 0));
+        // They do not take one away.
+        after.stored_offsets.get_mut(&key).expect("seeded").value = None;
+        assert_eq!(read_back(&plan, &joined(after.clone())).wrong, 1);
         after.stored_offsets.swap_remove(&key);
+        assert_eq!(read_back(&plan, &joined(after.clone())).wrong, 1);
         assert_eq!(read_back(&plan, &after).wrong, 1);
     }
 
