@@ -2,7 +2,9 @@
 
 use super::look::Look;
 use super::read::Role;
-use crate::plan::{Ownership, Plan, SeedRecord, Step, Stopped, TopicPlan, TopicState};
+use crate::plan::{
+    Class, Finding, Ownership, Plan, SeedRecord, Step, Stopped, TopicPlan, TopicState,
+};
 
 /// Returns one line per difference that the user must see before saying yes; empty: the yes still stands.
 ///
@@ -136,16 +138,27 @@ fn committed(plan: &Plan) -> Vec<(&str, &(String, i32), i64)> {
         .collect()
 }
 
-fn findings(plan: &Plan) -> Vec<(&str, &str, bool)> {
-    plan.findings
-        .iter()
-        .map(|f| (f.id.as_str(), f.subject.as_str(), f.accepted))
-        .collect()
+/// A finding as far as a yes rests on it: id, subject, class, whether it was accepted, and what it says.
+type Told<'a> = (&'a str, &'a str, Class, bool, &'a str);
+
+fn findings(plan: &Plan) -> Vec<Told<'_>> {
+    let told = plan.findings.iter().map(|f| {
+        let message = if is_fleeting(f) { "" } else { &f.message };
+        (&*f.id, &*f.subject, f.class, f.accepted, message)
+    });
+    told.collect()
+}
+
+/// Says something else at every look: how old a file is (P8), or where connectors that have moved are now.
+fn is_fleeting(finding: &Finding) -> bool {
+    finding.id == "P8" || finding.class == Class::Info
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::migrate::read::Inputs;
+    use crate::plan::tests::builder::{SOURCE, WORKER, choices, cluster, deployment, make};
 
     #[test]
     fn a_proof_that_comes_after_an_assertion_changes_nothing() {
@@ -153,5 +166,51 @@ mod tests {
         assert!(is_known(&Stopped::Asserted));
         assert!(is_known(&proven));
         assert!(!is_known(&Stopped::Unknown("it answers".to_owned())));
+    }
+
+    fn look() -> Look {
+        let deployment = deployment(WORKER, &[SOURCE]);
+        let plan = make(&deployment, &choices(), Some(&cluster())).expect("a plan");
+        Look {
+            inputs: Inputs {
+                deployment,
+                files: Vec::new(),
+            },
+            plan,
+            observed: Some(cluster()),
+        }
+    }
+
+    #[test]
+    fn a_finding_that_weighs_more_or_says_something_else_is_a_change() {
+        let before = look();
+        let told = |id: &str, class, message: &str| {
+            let mut look = look();
+            look.plan.findings.push(Finding {
+                id: id.to_owned(),
+                class,
+                subject: "src".to_owned(),
+                message: message.to_owned(),
+                remedy: String::new(),
+                accepted: false,
+            });
+            look
+        };
+        assert!(between(&before, &look()).is_empty());
+        let warned = told("P42", Class::Warn, "it looks in topic own");
+        assert_eq!(between(&before, &warned), ["the findings changed"]);
+        for other in [
+            told("P42", Class::Block, "it looks in topic own"),
+            told("P42", Class::Warn, "it looks in topic other"),
+        ] {
+            assert_eq!(between(&warned, &other), ["the findings changed"]);
+            assert!(!is_within(&warned, &other));
+        }
+        // Ages, and what runs goes on.
+        for (id, class) in [("P8", Class::Block), ("moved-on", Class::Info)] {
+            let (first, second) = (told(id, class, "5 s ago"), told(id, class, "6 s ago"));
+            assert!(between(&first, &second).is_empty());
+            assert!(is_within(&first, &second));
+        }
     }
 }

@@ -53,6 +53,8 @@ pub(super) async fn run(session: &Session<'_>) -> Result<Outcome, CliError> {
             session.ui.warning(&change);
         }
         if session.args.yes && !changes::is_within(&seen, &again) {
+            // What stops the new plan says more than that it is another.
+            refuse_blocked(session, &again)?;
             let error = anyhow!(
                 "the plan changed while it was being confirmed, and --yes stands for the first one: nothing was written"
             );
