@@ -81,14 +81,39 @@ pub async fn advertised(worker: &Properties, cluster_id: Option<&str>) -> Advert
         Err(error) => Err(error),
     };
     match root {
-        Ok(root) if root.kafka_cluster_id.as_deref() == cluster_id => Advertised::Proven { url },
-        Ok(_) => Advertised::NotReachable {
-            url,
-            reason: "a worker of another Kafka cluster answers".to_owned(),
+        Ok(root) => match another_cluster(root.kafka_cluster_id.as_deref(), cluster_id) {
+            None => Advertised::Proven { url },
+            Some(reason) => Advertised::NotReachable {
+                url,
+                reason: reason.to_owned(),
+            },
         },
         Err(error) => Advertised::NotReachable {
             url,
             reason: error.to_string(),
         },
+    }
+}
+
+/// Returns why the worker that answers is not known to be one of `ours`, this Kafka cluster.
+fn another_cluster(theirs: Option<&str>, ours: Option<&str>) -> Option<&'static str> {
+    match (theirs, ours) {
+        (Some(theirs), Some(ours)) if theirs == ours => None,
+        (Some(_), Some(_)) => Some("a worker of another Kafka cluster answers"),
+        _ => Some("who answers may be a worker of another Kafka cluster"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_without_an_id_proves_nothing() {
+        let (a, b) = (Some("a"), Some("b"));
+        assert_eq!(another_cluster(a, a), None);
+        for (theirs, ours) in [(a, b), (None, a), (a, None), (None, None)] {
+            assert!(another_cluster(theirs, ours).is_some());
+        }
     }
 }

@@ -43,15 +43,22 @@ pub(super) fn judge(
 }
 
 /// The address at which the deployed workers will reach each other; nobody need listen there yet.
+///
+/// `found` is from before anything was written, and an embedded worker was alone in the group after that: whoever answered is
+/// no worker of it, such as one of another group on the same Kafka.
 pub(super) fn advertised_address(found: &Advertised) -> Promise {
     let promise = "advertised address";
-    let detail = found.to_string();
     match found {
-        Advertised::Proven { .. } => kept(promise, detail),
-        Advertised::NotReachable { .. } | Advertised::OwnHost { .. } | Advertised::DecidedThere => {
-            not_performed(promise, &detail)
+        Advertised::Proven { url } => {
+            let why = format!(
+                "{url} was answered by a worker that is not of this group: nobody was in it. The workers to be started need this address"
+            );
+            not_performed(promise, &why)
         }
-        Advertised::NoListener => broken(promise, detail),
+        Advertised::NotReachable { .. } | Advertised::OwnHost { .. } | Advertised::DecidedThere => {
+            not_performed(promise, &found.to_string())
+        }
+        Advertised::NoListener => broken(promise, found.to_string()),
     }
 }
 
@@ -502,6 +509,13 @@ mod tests {
     }
 
     #[test]
+    fn who_answers_before_any_worker_of_the_group_runs_is_somebody_else() {
+        let url = "http://connect:8083".to_owned();
+        let found = advertised_address(&Advertised::Proven { url });
+        assert_eq!(found.verdict, Verdict::NotPerformed);
+        assert!(found.detail.contains("not of this group"), "{found:?}");
+    }
+
     fn many_names_are_counted() {
         let names = |count: usize| listed((0..count).map(|n| n.to_string()));
         assert_eq!(names(2), "0, 1");
