@@ -259,7 +259,10 @@ async fn carry_out(
     }
     let broken = verdict::is_broken(&promises);
     if !broken && approved.plan().deletes() {
-        apply::delete_old(&approved, &means).await.map_err(failed)?;
+        match verdict::old_names_stay(&promises) {
+            Some(left_out) => promises.push(left_out),
+            None => apply::delete_old(&approved, &means).await.map_err(failed)?,
+        }
     }
     let verified = Verified {
         broken,

@@ -13,7 +13,7 @@ use crate::plan::{
     self, ConnectorKind, ConnectorPlan, Observed, Plan, ReadBack, Registrar, Registration, Stopped,
     TopicState,
 };
-use crate::worker::control;
+use crate::worker::control::{self, Subject};
 pub(super) use promise::Promise;
 use promise::{Verdict, broken, kept, not_known, not_performed};
 
@@ -76,6 +76,29 @@ fn of_embedded_worker(promise: &control::Promise) -> Promise {
         hint: promise.hint.clone(),
         ms: promise.took,
     }
+}
+
+/// The old names stay as they are where it is not known whether the new ones have all that these had.
+pub(super) fn old_names_stay(promises: &[Promise]) -> Option<Promise> {
+    let of_embedded = [
+        Subject::Connectors,
+        Subject::Offsets,
+        Subject::Sinks,
+        Subject::States,
+    ];
+    let counts = |name: &str| {
+        [OFFSETS, SINK_GROUPS, REGISTERED].contains(&name)
+            || of_embedded.iter().any(|subject| subject.promise() == name)
+    };
+    let unknown = promises
+        .iter()
+        .filter(|p| p.verdict == Verdict::NotKnown && counts(p.name));
+    let unknown: Vec<_> = unknown.map(|p| p.name).collect();
+    (!unknown.is_empty()).then(|| {
+        let unknown = unknown.join(", ");
+        let why = format!("left out, for this is not known: {unknown}");
+        not_performed("old names deleted", &why)
+    })
 }
 
 /// What is promised when nothing was applied or the run ended half-way; `ran` is what the workers of this process came to.
@@ -516,6 +539,28 @@ mod tests {
         assert!(found.detail.contains("not of this group"), "{found:?}");
     }
 
+    #[test]
+    fn old_names_stay_while_it_is_not_known_whether_all_is_under_the_new_ones() {
+        let unknown = |name| not_known(name, String::new());
+        let stay = |promise| old_names_stay(&[kept(FILES, String::new()), promise]);
+        for name in [
+            OFFSETS,
+            SINK_GROUPS,
+            REGISTERED,
+            Subject::Offsets.promise(),
+            Subject::Sinks.promise(),
+            Subject::States.promise(),
+        ] {
+            let left_out = stay(unknown(name)).expect("nothing is deleted");
+            assert_eq!(left_out.verdict, Verdict::NotPerformed);
+            assert!(left_out.detail.ends_with(name), "{left_out:?}");
+            assert_eq!(stay(kept(name, String::new())), None);
+            assert_eq!(stay(not_performed(name, "--no-offsets")), None);
+        }
+        assert_eq!(stay(unknown(TOPICS)), None);
+    }
+
+    #[test]
     fn many_names_are_counted() {
         let names = |count: usize| listed((0..count).map(|n| n.to_string()));
         assert_eq!(names(2), "0, 1");
