@@ -65,6 +65,13 @@ fn with_an_older_protocol_control_joins_and_a_worker_goes_on_after_it() {
         for said in ["group joined and left", "final states stored"] {
             assert_eq!(promise(&moving, said)["verdict"], "kept", "{protocol}");
         }
+        for none in [
+            "offsets byte for byte in the topic",
+            "offsets found as a worker finds them",
+        ] {
+            let promise = promise(&moving, none);
+            assert_eq!(promise["verdict"], "not-performed", "{promise}");
+        }
         let mut worker = moving.start_distributed();
         worker.wait_running(&format!("{name}-source"));
         worker.wait_running(&format!("{name}-sink"));

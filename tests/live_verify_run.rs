@@ -81,6 +81,8 @@ fn a_connector_that_fails_while_it_verifies_leaves_all_of_them_stopped() {
     fs::create_dir(&output).expect("the world is writable");
     let again = [&RUN[..], &["--no-offsets"]].concat();
     let ran = moving.migrate(&again).code(4);
+    let given_up = promise(&moving, "offsets byte for byte in the topic");
+    assert_eq!(given_up["verdict"], "not-performed", "{given_up}");
     let broken = promise(&moving, RAN);
     assert_eq!(broken["verdict"], "broken");
     let detail = broken["detail"].as_str().expect("text");

@@ -3,7 +3,7 @@
 use crate::io::embedded::{self, Job, Progress, Topics};
 use crate::model::connector_config::TargetState;
 use crate::model::worker_config::StorageRole;
-use crate::plan::{ConnectorPlan, Plan, Registration, Step};
+use crate::plan::{ConnectorKind, ConnectorPlan, Plan, Registration, Step};
 use crate::worker::control::{self, Connector};
 
 use super::files::keep_configuration;
@@ -65,6 +65,7 @@ fn job(plan: &Plan, target: Target<'_>) -> Job {
             .filter_map(|planned| connector(planned, plan.runs))
             .collect(),
         positions: plan.positions.clone(),
+        has_sources: moving().any(|c| c.kind != ConnectorKind::Sink),
         in_any_place: plan.in_any_place(),
         replaced: replaced.filter_map(stored).collect(),
         sink_groups: groups::expected(plan, target, |_| true),

@@ -202,7 +202,7 @@ impl Checks {
         let wrong = check.finish(usize::MAX).into_iter();
         let wrong = wrong.chain(unfound(&own, expected));
         let found = judged(wrong, || match expected.len() {
-            0 => "no source has any".to_owned(),
+            0 => "no source".to_owned(),
             number => counted(number, "offset"),
         });
         let has_positions = |name: &str| expected.iter().any(|r| r.connector == name);
@@ -210,6 +210,9 @@ impl Checks {
         let mut unsure = check.undecided(NAMED);
         unsure.extend(unseen(own));
         Ok(match found {
+            Finding::Good(_) if expected.is_empty() && self.job.has_sources => {
+                Finding::Nothing("no source has any".to_owned())
+            }
             Finding::Good(found) if !unsure.is_empty() => {
                 Finding::Unseen(format!("{found}; {}", unsure.join("; ")))
             }

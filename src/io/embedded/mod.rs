@@ -74,6 +74,8 @@ pub struct Job {
     pub connectors: Vec<Connector>,
     /// Every offset that a worker must find.
     pub positions: Arc<Vec<plan::SeedRecord>>,
+    /// Some of the connectors are sources, whether there are positions or not.
+    pub has_sources: bool,
     /// Connectors whose offsets may also lie where no worker writes them: that was accepted.
     pub in_any_place: BTreeSet<String>,
     /// Configurations that are replaced, as they were when that was decided.

@@ -165,6 +165,7 @@ impl Ledger {
             let (verdict, detail, hint) = match entry.and_then(|entry| entry.finding.clone()) {
                 Some(Finding::Good(what)) => (Verdict::Kept, what, None),
                 Some(Finding::Unseen(what)) => (Verdict::NotKnown, what, None),
+                Some(Finding::Nothing(why)) => (Verdict::NotPerformed, why, None),
                 Some(Finding::Bad(why)) => (Verdict::Broken, why.what, why.hint),
                 None => (Verdict::NotPerformed, String::new(), None),
             };

@@ -101,6 +101,8 @@ pub enum Finding {
     Good(String),
     /// What could be looked at is as it should be; and what could not.
     Unseen(String),
+    /// There was nothing to look at; why.
+    Nothing(String),
     /// What is not.
     Bad(Trouble),
 }

@@ -1,5 +1,6 @@
 //! One line per promise: kept, broken, or not performed.
 
+mod brought;
 mod promise;
 mod ran;
 
@@ -30,10 +31,7 @@ pub(super) fn judge(
         still_stopped(applied, after),
         files(plan),
         topics(plan),
-        match &ran.run {
-            Some(_) => ran::positions(applied, seen),
-            None => offsets(applied, after),
-        },
+        offsets(applied, after, ran.run.is_some()),
         sink_groups(applied, before, seen, ran.run.is_some()),
         registered(applied, seen),
     ];
@@ -190,25 +188,26 @@ fn topics(plan: &Plan) -> Promise {
 }
 
 /// Judged by what was applied: afterwards every connector that was given its state counts as moved.
-fn offsets(applied: &Plan, after: &Look) -> Promise {
+///
+/// `ran`: connectors have run in this process since, and may stand further on.
+fn offsets(applied: &Plan, after: &Look, ran: bool) -> Promise {
     let Some(observed) = &after.observed else {
         return not_performed(OFFSETS, "--offline");
     };
-    if applied.offsets.path.is_none() {
-        return not_performed(OFFSETS, "--no-offsets: the positions were given up");
-    }
     let sources = applied
         .connectors
         .iter()
         .filter(|c| c.kind != ConnectorKind::Sink);
     let (moved, moving): (Vec<_>, Vec<_>) = sources.partition(|c| c.already_moved);
-    if moved.is_empty() && moving.is_empty() {
-        return kept(OFFSETS, "no source connector: nothing to copy".into());
+    if let Some(judged) = brought::beforehand(applied, &after.plan, &moved, &moving) {
+        return judged;
     }
-    if !moving.is_empty() && applied.offsets.sha256 != after.plan.offsets.sha256 {
-        return broken(OFFSETS, CHANGED.to_owned());
-    }
-    let found = copied(&plan::read_back(applied, observed), moved.len());
+    let found = if ran {
+        ran::positions(applied, observed)
+    } else {
+        copied(&plan::read_back(applied, observed), moved.len())
+    };
+    let found = brought::with_those_without(found, &moving);
     let names: Vec<_> = moving.iter().map(|c| c.name.as_str()).collect();
     let own = observed.own_offsets.iter();
     let of_moving = own.filter(|(name, _)| names.contains(&name.as_str()));

@@ -40,13 +40,7 @@ fn cut_short(run: &RunReport, all_well: bool, so_far: &str) -> Promise {
 }
 
 /// Compares the sources' positions with those that they began with.
-pub(super) fn positions(applied: &Plan, after: Option<&Observed>) -> Promise {
-    let Some(after) = after else {
-        return not_performed(OFFSETS, "--offline");
-    };
-    if applied.positions.is_empty() {
-        return kept(OFFSETS, "no source connector: nothing to copy".into());
-    }
+pub(super) fn positions(applied: &Plan, after: &Observed) -> Promise {
     let mut wrong = Vec::new();
     let mut said = Vec::new();
     for position in applied.positions.iter() {
@@ -131,7 +125,7 @@ mod tests {
                 otherwise: None,
             };
             after.stored_offsets.insert(key.into(), held);
-            positions(&plan, Some(&after))
+            positions(&plan, &after)
         };
         let moved = judged(r#"{"position":27}"#);
         assert_eq!(

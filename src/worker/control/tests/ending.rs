@@ -56,3 +56,29 @@ fn a_final_state_whose_answer_alone_was_lost_is_kept() {
     );
     play(&mut run, "> good states\nfinish: every promise kept");
 }
+
+#[test]
+fn a_check_that_had_nothing_to_look_at_keeps_no_promise_and_breaks_none() {
+    let mut run = control(new_ones(&["a"]));
+    for part in [JOINED, REGISTERED] {
+        play(&mut run, part);
+    }
+    let nothing = Event::Checked {
+        check: Check::Offsets,
+        finding: Finding::Nothing("no source has any".into()),
+    };
+    assert_eq!(run.step(50, nothing), []);
+    play(
+        &mut run,
+        "> good connectors\n> good sinks\n> good rest\nleave",
+    );
+    _ = run.step(51, Event::Left(Ok(())));
+    play(&mut run, "> written\ncheck states");
+    let last = run.step(60, event(60, "good states"));
+    let [Action::Finish(report)] = &last[..] else {
+        panic!("{last:?}");
+    };
+    assert!(!report.is_broken());
+    assert_eq!(verdicts(report)[3].1, Verdict::NotPerformed);
+    assert_eq!(report.promises[3].detail, "no source has any");
+}
