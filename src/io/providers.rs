@@ -1,7 +1,7 @@
 //! Kafka's config providers: `${file:PATH:KEY}`, `${dir:PATH:FILE}`, `${env:NAME}` in client and worker settings.
 //!
-//! Declared as the JVM reads them (`AbstractConfig`): `config.providers` is split at commas and *not* trimmed, an alias
-//! needs a `config.providers.ALIAS.class`, its parameters are `config.providers.ALIAS.param.*`. What is resolved here is
+//! Declared as the JVM reads them (`AbstractConfig`): `config.providers` is split at commas and *not* trimmed, but for the
+//! configurations of connectors ([`Filled`]); an alias needs a `config.providers.ALIAS.class`, its parameters are `config.providers.ALIAS.param.*`. What is resolved here is
 //! handed to a client; it is never written to a file and never shown.
 
 mod file;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use regex::Regex;
 
-use crate::model::placeholder::{self, Placeholder, aliases, class_key};
+use crate::model::placeholder::{self, Filled, Placeholder, aliases, class_key};
 use crate::model::properties::Properties;
 
 /// Why a reference could not be resolved. Values never occur in it.
@@ -96,7 +96,7 @@ pub fn resolve_where(
 pub fn unresolved(properties: &Properties, value: &str) -> Option<String> {
     let found = placeholder::placeholders(value);
     let reference = found.first()?;
-    let declared: Vec<&str> = aliases(properties).collect();
+    let declared: Vec<&str> = aliases(properties, Filled::WorkerFile).collect();
     if declared.is_empty() && reference.to_string() != value {
         return None;
     }
@@ -127,7 +127,7 @@ fn resolve_with(
     wanted: impl Fn(&str) -> bool,
     environment: &Environment,
 ) -> Result<Properties, ProviderError> {
-    let providers = declared(properties)?;
+    let providers = declared(properties, Filled::WorkerFile)?;
     let mut resolved = properties.clone();
     let settings = resolved.iter_mut().filter(|(key, _)| wanted(key));
     replace(&providers, settings, environment)?;
@@ -145,7 +145,8 @@ pub fn resolve_connector(
         return Ok(resolved);
     }
     let environment = std::env::vars_os().filter_map(text).collect();
-    replace(&declared(worker)?, resolved.iter_mut(), &environment)?;
+    let providers = declared(worker, Filled::Connectors)?;
+    replace(&providers, resolved.iter_mut(), &environment)?;
     Ok(resolved)
 }
 
@@ -177,9 +178,12 @@ fn replace<'a>(
     Ok(())
 }
 
-fn declared(properties: &Properties) -> Result<BTreeMap<&str, Provider>, ProviderError> {
+fn declared(
+    properties: &Properties,
+    filled: Filled,
+) -> Result<BTreeMap<&str, Provider>, ProviderError> {
     let mut providers = BTreeMap::new();
-    for alias in aliases(properties) {
+    for alias in aliases(properties, filled) {
         if let Some(class) = properties.get(&class_key(alias)) {
             providers.insert(alias, Provider::new(properties, alias, class)?);
         }

@@ -3,6 +3,8 @@
 //! The syntax is that of `org.apache.kafka.common.config.ConfigTransformer`: no part holds a `}`, the provider ends at
 //! the first colon, the path at the second, and everything after it, colons included, is the key.
 
+use std::collections::BTreeSet;
+
 use crate::model::properties::Properties;
 
 /// One reference inside a value.
@@ -41,10 +43,23 @@ pub fn placeholders(value: &str) -> Vec<Placeholder> {
         .collect()
 }
 
-/// Returns the aliases of `config.providers`, which are not trimmed.
-pub fn aliases(worker: &Properties) -> impl Iterator<Item = &str> {
+/// Whose values a config provider of a worker file fills in: the two read `config.providers` in their own ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filled {
+    /// Those of the file itself (`AbstractConfig.instantiateConfigProviders`): the list is split at commas alone.
+    WorkerFile,
+    /// Those of connectors (`Worker.initConfigTransformer`): it is a list as others are, with blanks around the commas.
+    Connectors,
+}
+
+/// Returns the aliases of `config.providers`.
+pub fn aliases(worker: &Properties, of: Filled) -> impl Iterator<Item = &str> {
     let list = worker.get("config.providers");
     let aliases = list.into_iter().flat_map(|list| list.split(','));
+    let aliases = aliases.map(move |alias| match of {
+        Filled::WorkerFile => alias,
+        Filled::Connectors => alias.trim_matches(|character| character <= ' '),
+    });
     aliases.filter(|alias| !alias.is_empty())
 }
 
@@ -53,14 +68,23 @@ pub fn class_key(alias: &str) -> String {
     format!("config.providers.{alias}.class")
 }
 
-/// Returns whether a config provider that this worker file declares fills in a part of the value. Other text of that form is
-/// taken as it stands.
-pub fn is_provided(worker: &Properties, value: &str) -> bool {
-    let references = placeholders(value);
-    let mut providers = references.iter().map(|reference| &reference.provider);
-    providers.any(|provider| {
-        aliases(worker).any(|alias| alias == provider) && worker.contains_key(&class_key(provider))
-    })
+/// The config providers that a worker file declares, by alias.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Declared(BTreeSet<String>);
+
+impl Declared {
+    pub fn of(worker: &Properties, filled: Filled) -> Self {
+        let aliases = aliases(worker, filled);
+        let declared = aliases.filter(|alias| worker.contains_key(&class_key(alias)));
+        Self(declared.map(str::to_owned).collect())
+    }
+
+    /// Returns whether one of them fills in a part of the value. Other text of that form is taken as it stands
+    /// (`ConfigTransformer.transform`).
+    pub fn fill_in(&self, value: &str) -> bool {
+        let mut references = placeholders(value).into_iter();
+        references.any(|reference| self.0.contains(&reference.provider))
+    }
 }
 
 /// Returns the value with every reference replaced for which `lookup` knows a value.
@@ -158,23 +182,21 @@ mod tests {
         let provided = |pairs: &[(&str, &str)], value: &str| {
             let pairs = pairs.iter();
             let owned = pairs.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-            is_provided(&owned.collect(), value)
+            let worker: Properties = owned.collect();
+            let of = [Filled::WorkerFile, Filled::Connectors];
+            of.map(|filled| Declared::of(&worker, filled).fill_in(value))
         };
         let class = ("config.providers.env.class", "E");
-        assert!(provided(
-            &[("config.providers", "file,env"), class],
-            "a${env:X}"
-        ));
-        assert!(!provided(
-            &[("config.providers", "env"), class],
-            "${file:X:y} ${env}"
-        ));
-        assert!(!provided(
-            &[("config.providers", "file, env"), class],
-            "${env:X}"
-        ));
-        assert!(!provided(&[("config.providers", "env")], "${env:X}"));
-        assert!(!provided(&[class], "${env:X}"));
+        let listed = |aliases| [("config.providers", aliases), class];
+        assert_eq!(provided(&listed("file,env"), "a${env:X}"), [true; 2]);
+        assert_eq!(provided(&listed("env"), "${file:X:y} ${env}"), [false; 2]);
+        // With blanks a worker file's own references stay, and those of its connectors are followed.
+        assert_eq!(provided(&listed("file, env"), "${env:X}"), [false, true]);
+        assert_eq!(
+            provided(&[("config.providers", "env")], "${env:X}"),
+            [false; 2]
+        );
+        assert_eq!(provided(&[class], "${env:X}"), [false; 2]);
     }
 
     #[test]

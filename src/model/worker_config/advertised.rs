@@ -1,7 +1,7 @@
 //! Where a worker tells the others to reach it.
 
 use super::{Properties, effective_value};
-use crate::model::placeholder::is_provided;
+use crate::model::placeholder::{Declared, Filled};
 
 /// What a worker advertises of its REST listener (`RestServer.advertisedUrl`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ fn value<'a>(worker: &'a Properties, key: &str) -> Option<&'a str> {
 
 fn is_filled_in(worker: &Properties, key: &str) -> bool {
     let value = worker.get(key);
-    value.is_some_and(|value| is_provided(worker, value))
+    value.is_some_and(|value| Declared::of(worker, Filled::WorkerFile).fill_in(value))
 }
 
 /// Returns the scheme that a worker advertises where it is not told one: `http` if there is such a listener, readable or not.
