@@ -252,7 +252,7 @@ Register-ArgumentCompleter -Native -CommandName 'connectctl' -ScriptBlock {
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'File to write')
             [CompletionResult]::new('--connector', '--connector', [CompletionResultType]::ParameterName, 'Only this connector; repeat it for more')
             [CompletionResult]::new('--rename', '--rename', [CompletionResultType]::ParameterName, 'Write the positions of a connector under another name')
-            [CompletionResult]::new('--accept', '--accept', [CompletionResultType]::ParameterName, 'Accept a blocking finding by its id: P20, although a connector is at work; P11, of a key in two partitions the record where its next one goes; aborted-records, what an aborted transaction wrote')
+            [CompletionResult]::new('--accept', '--accept', [CompletionResultType]::ParameterName, 'Accept a blocking finding by its id: P20, although a connector is at work; P11, of a key in two partitions the record where its next one goes; P42, of a connector whose own offset topic is not read, the copies in that of the workers; aborted-records, what an aborted transaction wrote')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
             [CompletionResult]::new('--worker-config', '--worker-config', [CompletionResultType]::ParameterName, 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them')

@@ -235,7 +235,7 @@ set edit:completion:arg-completer[connectctl] = {|@words|
             cand --to 'File to write'
             cand --connector 'Only this connector; repeat it for more'
             cand --rename 'Write the positions of a connector under another name'
-            cand --accept 'Accept a blocking finding by its id: P20, although a connector is at work; P11, of a key in two partitions the record where its next one goes; aborted-records, what an aborted transaction wrote'
+            cand --accept 'Accept a blocking finding by its id: P20, although a connector is at work; P11, of a key in two partitions the record where its next one goes; P42, of a connector whose own offset topic is not read, the copies in that of the workers; aborted-records, what an aborted transaction wrote'
             cand -o 'Output format'
             cand --output 'Output format'
             cand --worker-config 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them'

@@ -211,7 +211,7 @@ complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fis
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l to -d 'File to write' -r -F
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l connector -d 'Only this connector; repeat it for more' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l rename -d 'Write the positions of a connector under another name' -r
-complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l accept -d 'Accept a blocking finding by its id: P20, although a connector is at work; P11, of a key in two partitions the record where its next one goes; aborted-records, what an aborted transaction wrote' -r
+complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l accept -d 'Accept a blocking finding by its id: P20, although a connector is at work; P11, of a key in two partitions the record where its next one goes; P42, of a connector whose own offset topic is not read, the copies in that of the workers; aborted-records, what an aborted transaction wrote' -r
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -s o -l output -d 'Output format' -r -f -a "text\t''
 json\t''"
 complete -c connectctl -n "__fish_connectctl_using_subcommand offsets; and __fish_seen_subcommand_from export" -l worker-config -d 'Worker file: bootstrap.servers and the top-level security settings, read as Java clients read them' -r -F

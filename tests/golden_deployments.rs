@@ -7,7 +7,7 @@ use bytes::Bytes;
 use connectctl::model::connector_config::{ConnectorConfig, Form, TargetState};
 use connectctl::model::offset_file::OffsetEntry;
 use connectctl::model::properties::{Document, Properties};
-use connectctl::model::worker_config::{Isolation, Isolations, OwnStore, SourceStores};
+use connectctl::model::worker_config::{Isolation, Isolations, OwnStore, Place, SourceStores};
 use connectctl::plan::findings::{CATALOGUE, Listing, table};
 use connectctl::plan::{
     Broker, Choices, ConnectGroup, Connector, DamagedOffsets, Deployment, Elsewhere, Observed,
@@ -422,16 +422,17 @@ fn own_offsets((connector, held): (&String, &BTreeMap<String, String>)) -> (Stri
     let bytes = |(key, value): (&String, &String)| {
         (
             Bytes::copy_from_slice(key.as_bytes()),
-            Bytes::copy_from_slice(value.as_bytes()),
+            Some(Bytes::copy_from_slice(value.as_bytes())),
         )
     };
     let own = OwnOffsets {
         store: OwnStore {
             topic: format!("{connector}.offsets"),
-            is_elsewhere: false,
+            place: Place::Here,
             is_named: true,
         },
         held: Some(held.iter().map(bytes).collect()),
+        is_open: false,
     };
     (connector.clone(), own)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use crate::io::kafka::settings::SettingsError;
-use crate::io::providers;
+use crate::io::providers::{self, ProviderError};
 use crate::model::properties::Properties;
 use crate::model::worker_config::{Isolations, SourceStores};
 
@@ -37,30 +37,47 @@ pub fn source_stores<'a>(
         .into_iter()
         .flatten()
         .filter(|(key, _)| SourceStores::asks_connector_for(key));
-    let values = of_worker.chain(of_connectors);
-    let references = values.filter(|(_, value)| value.contains("${"));
-    let keys: BTreeMap<&String, &String> = references.map(|(key, value)| (value, key)).collect();
-    let values = keys.into_iter().filter_map(|(value, key)| {
-        let stands_for = followed(worker, key, value)?;
-        Some((value.clone(), stands_for))
+    let of_worker = followed(of_worker, |key, value| {
+        let wanted = |other: &str| other == key;
+        let mut resolved = providers::resolve_where(worker, wanted)?;
+        Ok(resolved
+            .swap_remove(key)
+            .unwrap_or_else(|| value.to_owned()))
     });
-    SourceStores::of(worker).followed(values.collect())
+    let of_connectors = followed(of_connectors, |key, value| {
+        let one = IndexMap::from([(key.to_owned(), value.to_owned())]);
+        let mut resolved = providers::resolve_connector(worker, &one)?;
+        Ok(resolved
+            .swap_remove(key)
+            .unwrap_or_else(|| value.to_owned()))
+    });
+    SourceStores::of(worker).followed(of_worker, of_connectors)
 }
 
-fn followed(worker: &Properties, key: &str, value: &str) -> Option<String> {
-    let one = IndexMap::from([(key.to_owned(), value.to_owned())]);
-    match providers::resolve_connector(worker, &one) {
-        Ok(resolved) => resolved.into_values().next(),
-        Err(error) => {
-            tracing::info!(%error, "where sources keep their positions may not be known");
-            None
-        }
-    }
+/// Returns what the values with references stand for that could be followed.
+fn followed<'a>(
+    settings: impl Iterator<Item = (&'a String, &'a String)>,
+    follow: impl Fn(&str, &str) -> Result<String, ProviderError>,
+) -> BTreeMap<String, String> {
+    let references = settings.filter(|(_, value)| value.contains("${"));
+    // Many connectors may have the same.
+    let keys: BTreeMap<&String, &String> = references.map(|(key, value)| (value, key)).collect();
+    let followed = keys
+        .into_iter()
+        .filter_map(|(value, key)| match follow(key, value) {
+            Ok(stands_for) => Some((value.clone(), stands_for)),
+            Err(error) => {
+                tracing::info!(%error, "where sources keep their positions may not be known");
+                None
+            }
+        });
+    followed.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::worker_config::Place;
 
     fn settings(pairs: &[(&str, &str)]) -> Properties {
         let pairs = pairs.iter();
@@ -93,11 +110,31 @@ mod tests {
         ]);
         let stores = source_stores(&worker(&here), [&source]);
         assert_eq!(stores.own("t", &source), None);
-        assert_eq!(stores.unclear("t", &source), None);
+        let place = |stores: &SourceStores, source| stores.own("t", source).map(|own| own.place);
         let stores = source_stores(&worker("other:1"), [&source]);
-        assert!(stores.own("t", &source).unwrap().is_elsewhere);
+        assert_eq!(place(&stores, &source), Some(Place::Elsewhere));
         let source = settings(&[]);
-        assert_eq!(stores.own("t", &source), None);
-        assert_eq!(stores.unclear("t", &source), Some("t"));
+        assert_eq!(place(&stores, &source), Some(Place::WorkersOrElsewhere));
+        let source = settings(&[("offsets.storage.topic", "${file:/not/here:topic}")]);
+        let stores = source_stores(&worker(&here), [&source]);
+        assert_eq!(place(&stores, &source), Some(Place::Unnamed));
+    }
+
+    #[test]
+    fn blanks_in_the_list_of_providers_are_none_for_connectors() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("names");
+        std::fs::write(&file, "topic=own\n").unwrap();
+        let worker = settings(&[
+            ("config.providers", "env , file"),
+            (
+                "config.providers.file.class",
+                "org.apache.kafka.common.config.provider.FileConfigProvider",
+            ),
+        ]);
+        let reference = format!("${{file:{}:topic}}", file.display());
+        let source = settings(&[("offsets.storage.topic", &reference)]);
+        let own = source_stores(&worker, [&source]).own("t", &source).unwrap();
+        assert_eq!((own.topic.as_str(), own.place), ("own", Place::Here));
     }
 }

@@ -50,7 +50,7 @@ pub use observed::{
     Broker, ConnectGroup, Elsewhere, Observed, ObservedTopic, Otherwise, PartitionPosition,
     SinkGroup, StoredConnector, StoredOffset, StoredOffsets, TopicRefusal,
 };
-pub use own_topic::{OwnOffsets, unseen};
+pub use own_topic::{Held, OwnOffsets, unfound, unseen};
 pub use ownership::is_same_config;
 pub use read_back::{ReadBack, read_back, standalone_at_work};
 pub use steps::{

@@ -121,17 +121,10 @@ pub struct StoredConnector {
 }
 
 impl StoredConnector {
-    /// Returns the store of positions that it has beside `workers`, the workers' topic; a sink has none.
+    /// Returns the store of positions that it has, or may have, beside `workers`, the workers' topic; a sink has none.
     pub fn own_store(&self, stores: &SourceStores, workers: &str) -> Option<OwnStore> {
         let store = stores.own(workers, &self.settings());
         store.filter(|_| !self.is_sink())
-    }
-
-    /// Returns the topic where its positions may be instead, as [`SourceStores::unclear`] does; a sink has none.
-    pub fn unclear_store(&self, stores: &SourceStores, workers: &str) -> Option<String> {
-        let settings = self.settings();
-        let topic = stores.unclear(workers, &settings);
-        topic.filter(|_| !self.is_sink()).map(str::to_owned)
     }
 
     pub(in crate::plan) fn is_sink(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::offset_file::OffsetEntry;
+use crate::model::worker_config::{OwnStore, Place};
 use crate::plan::findings::Findings;
 use crate::plan::findings::offsets as told;
 use crate::plan::findings::own_store::CLEAR;
@@ -54,10 +55,10 @@ impl ExportPlan {
 pub struct Circumstances {
     /// Why its positions still move.
     pub at_work: BTreeMap<String, String>,
-    /// The offset topic that it has in another Kafka cluster.
-    pub elsewhere: BTreeMap<String, String>,
-    /// The one that it may have there, see [`SourceStores::unclear`](crate::model::worker_config::SourceStores::unclear).
-    pub unclear: BTreeMap<String, String>,
+    /// The store that it has, or may have, beside the workers' topic, and that was not read for what it is.
+    pub own: BTreeMap<String, OwnStore>,
+    /// What is said of an open transaction in the topic that it has of its own.
+    pub open: BTreeMap<String, String>,
 }
 
 /// Decides what to write.
@@ -85,7 +86,7 @@ pub fn make(
             "they are left out: no worker uses them",
         );
     }
-    of_other_clusters(choices, beside, &mut findings);
+    of_own_stores(choices, beside, &mut findings);
     for ((name, of), compared) in sorted.of.iter().zip(as_it_lies(&sorted, topic)) {
         told::entries_of(name, of, &mut findings);
         if compared.doubled.count > 0 {
@@ -132,19 +133,29 @@ pub fn make(
     })
 }
 
-fn of_other_clusters(choices: &ExportChoices, beside: &Circumstances, findings: &mut Findings<'_>) {
+fn of_own_stores(choices: &ExportChoices, beside: &Circumstances, findings: &mut Findings<'_>) {
     let is_asked = |name: &String| choices.only.is_empty() || choices.only.contains(name);
-    for (name, own) in beside.elsewhere.iter().filter(|(name, _)| is_asked(name)) {
+    for (name, open) in beside.open.iter().filter(|(name, _)| is_asked(name)) {
+        findings.warn("open-transaction", name.as_str(), open, UNTIL_DECIDED);
+    }
+    for (name, own) in beside.own.iter().filter(|(name, _)| is_asked(name)) {
+        if own.place.is_unclear() {
+            let message = offset_truth::unclear("the config topic", name, &own.topic);
+            findings.warn("P42", name.as_str(), message, CLEAR);
+        }
+        let Some(place) = offset_truth::unread(own) else {
+            continue;
+        };
+        let first = match own.place {
+            Place::Unnamed => format!("{}; ", offset_truth::NAME_IT),
+            _ => String::new(),
+        };
         findings.block(
             "P42",
             name.as_str(),
-            format!("{name} has its positions in topic {own} of another Kafka cluster, which is not read"),
-            "--connector NAME exports the others; or --accept P42, for the copies in the workers' topic, which may be older",
+            format!("{name} has its positions in {place}"),
+            format!("{first}--connector NAME exports the others; or --accept P42:{name}, for the copies in the workers' topic, which may be older"),
         );
-    }
-    for (name, own) in beside.unclear.iter().filter(|(name, _)| is_asked(name)) {
-        let message = offset_truth::unclear("the config topic", name, own);
-        findings.warn("P42", name.as_str(), message, CLEAR);
     }
 }
 
@@ -265,26 +276,61 @@ mod tests {
     #[test]
     fn a_connector_whose_offset_topic_is_not_seen_stops_it_unless_others_are_asked_for() {
         let topic = topic(&[(r#"["a",{}]"#, Some("{}")), (r#"["b",{}]"#, Some("{}"))]);
-        let own = BTreeMap::from([("a".to_owned(), "own".to_owned())]);
-        let elsewhere = Circumstances {
-            elsewhere: own.clone(),
-            ..nothing()
-        };
         let all = ExportChoices::default();
-        let plan = make(&topic, &all, &elsewhere).unwrap();
-        assert_eq!(plan.blocked().next().map(|f| f.id.as_str()), Some("P42"));
-        let perhaps = Circumstances {
-            unclear: own,
+        let own = |place| Circumstances {
+            own: BTreeMap::from([(
+                "a".to_owned(),
+                OwnStore {
+                    topic: "own".to_owned(),
+                    place,
+                    is_named: true,
+                },
+            )]),
             ..nothing()
         };
-        let plan = make(&topic, &all, &perhaps).unwrap();
-        assert_eq!((plan.blocked().count(), &*plan.findings[0].id), (0, "P42"));
-        let other = ExportChoices {
-            only: vec!["b".to_owned()],
-            ..all
+        let told = |place| {
+            let plan = make(&topic, &all, &own(place)).unwrap();
+            let ids: Vec<_> = plan.findings.iter().map(|f| f.id.as_str()).collect();
+            assert_eq!(ids, ["P42"], "{place:?}");
+            (plan.blocked().count(), plan.findings[0].clone())
         };
-        let plan = make(&topic, &other, &elsewhere).unwrap();
-        assert_eq!(plan.blocked().count(), 0);
+        let (blocked, finding) = told(Place::Elsewhere);
+        assert_eq!(blocked, 1);
+        assert!(finding.message.contains("of another Kafka"), "{finding:?}");
+        let (blocked, finding) = told(Place::Unnamed);
+        assert_eq!(blocked, 1);
+        assert!(!finding.message.contains("cluster"), "{finding:?}");
+        assert!(finding.message.contains("that own stands for"));
+        assert!(finding.remedy.contains("write the topic's name"));
+        for place in [Place::HereOrElsewhere, Place::WorkersOrElsewhere] {
+            assert_eq!(told(place).0, 0, "{place:?}");
+        }
+        for place in [Place::Elsewhere, Place::Unnamed] {
+            let other = ExportChoices {
+                only: vec!["b".to_owned()],
+                ..all.clone()
+            };
+            let plan = make(&topic, &other, &own(place)).unwrap();
+            assert_eq!(plan.blocked().count(), 0);
+            let accepted = ExportChoices {
+                accept: BTreeSet::from(["P42:a".to_owned()]),
+                ..all.clone()
+            };
+            let plan = make(&topic, &accepted, &own(place)).unwrap();
+            assert_eq!((plan.blocked().count(), plan.entries.len()), (0, 2));
+        }
+    }
+
+    #[test]
+    fn a_transaction_that_is_open_in_a_connectors_own_topic_is_told() {
+        let topic = topic(&[(r#"["a",{}]"#, Some("{}"))]);
+        let open = Circumstances {
+            open: BTreeMap::from([("a".to_owned(), "it is open".to_owned())]),
+            ..nothing()
+        };
+        let plan = make(&topic, &ExportChoices::default(), &open).unwrap();
+        assert_eq!(plan.findings[0].id, "open-transaction");
+        assert_eq!(plan.findings[0].message, "it is open");
     }
 
     proptest::proptest! {

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use crate::model::connector_config::TargetState;
+use crate::model::worker_config::{OwnStore, Place};
 use crate::plan::offset_diff::{Match, diff};
 use crate::plan::offset_rows::OffsetRow;
 use crate::plan::{ConnectorKind, StoredConnector};
@@ -64,8 +65,8 @@ pub struct Stores {
     pub stores: Vec<Store>,
     /// What the config topic has under the name; `None`: nothing, or no cluster was looked at.
     pub registered: Option<StoredConnector>,
-    /// The topic of another Kafka cluster where the connector's tasks look, which is not read.
-    pub elsewhere: Option<String>,
+    /// The store in which the connector's tasks look, which cannot be read from here.
+    pub unread: Option<OwnStore>,
 }
 
 /// The answer.
@@ -89,10 +90,32 @@ pub enum Standing {
     Empty,
 }
 
+/// Of what a reference decides that was not followed.
+pub const NOT_KNOWN: &str = "is up to a config provider, and not known here";
+
+/// How to have it told in which topic a connector looks.
+pub const NAME_IT: &str = "run this where the reference can be followed, or write the topic's name in its place in the connector's configuration";
+
+/// Says where the positions of a connector are of which `own` is the store; `None`: where it was looked.
+///
+/// To be read after "in".
+pub fn unread(own: &OwnStore) -> Option<String> {
+    let topic = &own.topic;
+    match own.place {
+        Place::Elsewhere => Some(format!(
+            "topic {topic} of another Kafka cluster, which is not read"
+        )),
+        Place::Unnamed => Some(format!(
+            "the topic that {topic} stands for, which {NOT_KNOWN}"
+        )),
+        Place::Here | Place::HereOrElsewhere | Place::WorkersOrElsewhere => None,
+    }
+}
+
 /// Says that `topic` may be another than the workers', and that this cannot be told.
 pub fn unclear(place: &str, name: &str, topic: &str) -> String {
     format!(
-        "{place}: whether {name} keeps its positions in topic {topic} of another Kafka cluster than the workers' is up to a config provider, and not known here: it is taken for theirs"
+        "{place}: whether {name} keeps its positions in topic {topic} of another Kafka cluster than the workers' {NOT_KNOWN}: it is taken for theirs"
     )
 }
 
@@ -161,12 +184,15 @@ impl Stores {
                 }
             }
         };
-        if let Some(topic) = &self.elsewhere {
+        if let Some(own) = &self.unread {
             let asked = self.find(StoreKind::Rest)?;
             self.stores[asked].state.as_ref()?;
-            let why = format!(
-                "{state}; in topic {topic} of another Kafka cluster alone, which its workers read"
-            );
+            let topic = &own.topic;
+            let place = match own.place {
+                Place::Unnamed => format!("the topic that {topic} stands for"),
+                _ => format!("topic {topic} of another Kafka cluster"),
+            };
+            let why = format!("{state}; in {place} alone, which its workers read");
             return Some(self.told(asked, why));
         }
         let topic = self.find(StoreKind::OffsetTopic)?;
@@ -293,7 +319,7 @@ mod tests {
                 may_have_run: has_run,
                 running_tasks: 0,
             }),
-            elsewhere: None,
+            unread: None,
         }
     }
 
@@ -304,19 +330,30 @@ mod tests {
     }
 
     #[test]
-    fn positions_in_another_kafka_are_told_by_a_worker_alone() {
-        let topic = store(StoreKind::OffsetTopic, Vec::new());
-        let mut rest = store(StoreKind::Rest, Vec::new());
-        let of = |stores_: Vec<Store>| Stores {
-            elsewhere: Some("own".to_owned()),
-            ..stores(stores_, Some((TargetState::Started, true)))
-        };
-        assert!(of(vec![topic.clone()]).truth().is_none());
-        assert!(of(vec![topic.clone(), rest.clone()]).truth().is_none());
-        rest.state = Some("RUNNING".to_owned());
-        let (kind, why, _) = answer(&of(vec![topic, rest]));
-        assert_eq!(kind, StoreKind::Rest);
-        assert!(why.contains("topic own of another Kafka cluster"), "{why}");
+    fn positions_that_are_not_read_are_told_by_a_worker_alone() {
+        for (place, named) in [
+            (Place::Elsewhere, "in topic own of another Kafka cluster"),
+            (Place::Unnamed, "in the topic that own stands for alone"),
+        ] {
+            let topic = store(StoreKind::OffsetTopic, vec![row(1)]);
+            let mut rest = store(StoreKind::Rest, Vec::new());
+            let own = OwnStore {
+                topic: "own".to_owned(),
+                place,
+                is_named: true,
+            };
+            assert!(unread(&own).is_some());
+            let of = |stores_: Vec<Store>| Stores {
+                unread: Some(own.clone()),
+                ..stores(stores_, Some((TargetState::Started, true)))
+            };
+            assert!(of(vec![topic.clone()]).truth().is_none());
+            assert!(of(vec![topic.clone(), rest.clone()]).truth().is_none());
+            rest.state = Some("RUNNING".to_owned());
+            let (kind, why, _) = answer(&of(vec![topic, rest]));
+            assert_eq!(kind, StoreKind::Rest);
+            assert!(why.contains(named), "{why}");
+        }
     }
 
     #[test]

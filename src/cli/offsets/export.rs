@@ -19,6 +19,7 @@ use crate::io::kafka::cluster::Cluster;
 use crate::io::{observe, offset_store, providers};
 use crate::model::offset_file;
 use crate::plan::offset_export::{self, Circumstances, ExportChoices, ExportPlan};
+use crate::plan::offset_seed::undecided;
 use crate::plan::render::count;
 use crate::plan::{Rename, StoredConnector};
 
@@ -40,7 +41,8 @@ pub(super) struct Export {
     #[arg(long, value_name = "NAME=OTHER", value_parser = rename)]
     rename: Vec<Rename>,
     /// Accept a blocking finding by its id: P20, although a connector is at work; P11, of a key in two partitions the record
-    /// where its next one goes; aborted-records, what an aborted transaction wrote
+    /// where its next one goes; P42, of a connector whose own offset topic is not read, the copies in that of the workers;
+    /// aborted-records, what an aborted transaction wrote
     #[arg(long, value_name = "ID", value_parser = accept::accepted)]
     accept: Vec<String>,
     /// Make the same checks and write nothing; exit code 3 when there is something to write
@@ -94,20 +96,18 @@ async fn decide(global: &Global, export: &Export) -> Result<(String, ExportPlan)
     let mut beside = Circumstances::default();
     let stores = store.source_stores(connectors.values());
     let workers = store.wanted().name.as_str();
-    for (name, connector) in &connectors {
-        let unclear = connector.unclear_store(&stores, workers);
-        beside
-            .unclear
-            .extend(unclear.map(|topic| (name.clone(), topic)));
+    let is_asked = |name: &String| export.connector.is_empty() || export.connector.contains(name);
+    for (name, connector) in connectors.iter().filter(|(name, _)| is_asked(name)) {
         let Some(own) = connector.own_store(&stores, workers) else {
             continue;
         };
-        if own.is_elsewhere {
-            beside.elsewhere.insert(name.clone(), own.topic);
-        } else {
+        if own.place.is_readable() {
             let read = store.own_offset_topic(&own, connector).await?;
             topic.replace(&read, name);
+            let open = undecided(&read).map(|open| (name.clone(), open));
+            beside.open.extend(open);
         }
+        beside.own.insert(name.clone(), own);
     }
     beside.at_work = at_work(&store, connectors).await?;
     let choices = ExportChoices {

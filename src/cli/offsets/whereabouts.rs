@@ -18,9 +18,11 @@ use crate::cli::rest::RestFlags;
 use crate::cli::runtime;
 use crate::cli::table::{printable, table};
 use crate::io::offset_store;
-use crate::model::worker_config::{OFFSET_STORAGE_FILE_FILENAME, distributed_by};
+use crate::model::worker_config::{OFFSET_STORAGE_FILE_FILENAME, Place, distributed_by};
 use crate::plan::offset_rows::OffsetRow;
-use crate::plan::offset_truth::{Standing, Store, StoreKind, Stores, Truth, unclear};
+use crate::plan::offset_truth::{
+    NAME_IT, Standing, Store, StoreKind, Stores, Truth, unclear, unread,
+};
 use crate::plan::{ConnectorKind, StoredConnector, consumer_group, kinds};
 
 /// Say which store holds the truth about a connector's position, and the position
@@ -76,7 +78,7 @@ async fn look(ui: &Ui, global: &Global, args: &Where) -> Result<Stores, CliError
         kind: ConnectorKind::Unknown,
         stores: Vec::new(),
         registered: None,
-        elsewhere: None,
+        unread: None,
     };
     if let Some(file) = file {
         let loaded = Loaded::of_file(&file, None)?;
@@ -168,18 +170,18 @@ async fn look_at_cluster(
     stores.add(StoreKind::OffsetTopic, workers.clone(), found);
     let source_stores = store.source_stores(&stores.registered);
     let registered = stores.registered.as_ref();
-    if let Some(topic) = registered.and_then(|c| c.unclear_store(&source_stores, &workers)) {
-        ui.warning(&printable(&unclear("the config topic", &name, &topic)));
-    }
     let own = registered.and_then(|c| Some((c, c.own_store(&source_stores, &workers)?)));
-    match own {
-        Some((_, own)) if own.is_elsewhere => stores.elsewhere = Some(own.topic),
-        Some((connector, own)) => {
+    if let Some((connector, own)) = own {
+        if own.place.is_unclear() {
+            ui.warning(&printable(&unclear("the config topic", &name, &own.topic)));
+        }
+        if own.place.is_readable() {
             let own = store.own_offset_topic(&own, connector).await?;
             let found = rows(ui, Loaded::of_topic(&own, false), &name);
             stores.add(StoreKind::ConnectorTopic, own.name, found);
+        } else if unread(&own).is_some() {
+            stores.unread = Some(own);
         }
-        None => {}
     }
     look_at_group(store, config.as_ref(), stores).await
 }
@@ -191,7 +193,8 @@ async fn look_at_group(
     stores: &mut Stores,
 ) -> Result<(), CliError> {
     let is_sink = stores.kind == ConnectorKind::Sink;
-    if !is_sink && stores.truth().is_some() {
+    // A group of its name is not that of a source, whether or not its positions were found.
+    if !is_sink && (stores.unread.is_some() || stores.truth().is_some()) {
         return Ok(());
     }
     let empty = IndexMap::new();
@@ -223,14 +226,15 @@ async fn look_at_group(
 }
 
 fn unknown(stores: &Stores) -> CliError {
-    if let Some(topic) = &stores.elsewhere {
-        let name = &stores.connector;
-        let error = anyhow!(
-            "{name} goes on from topic {topic} of another Kafka cluster, which is not read"
-        );
-        return CliError::new(Kind::Refused, error).hint(
-            "its workers read it: --url URL of one of them; the copies in the workers' topic may be older: connectctl offsets show",
-        );
+    if let Some((own, place)) = stores.unread.as_ref().and_then(|o| Some((o, unread(o)?))) {
+        let first = match own.place {
+            Place::Unnamed => format!("{NAME_IT}; "),
+            _ => String::new(),
+        };
+        let error = anyhow!("{} goes on from {place}", stores.connector);
+        return CliError::new(Kind::Refused, error).hint(format!(
+            "{first}its workers read it: --url URL of one of them; the copies in the workers' topic may be older: connectctl offsets show"
+        ));
     }
     let looked: Vec<String> = stores
         .stores

@@ -14,7 +14,7 @@ use crate::model::rest::{ConnectorStatus, InitialState};
 use crate::model::storage_records::ConnectorState;
 use crate::model::worker_config::StorageRole;
 use crate::plan::offset_check::OffsetCheck;
-use crate::plan::{ConnectorPlan, Plan, Registration, SeedRecord, Step, is_same_config};
+use crate::plan::{self, ConnectorPlan, Plan, Registration, SeedRecord, Step, is_same_config};
 
 use super::connect_cluster::ConnectCluster;
 use super::files::keep_configuration;
@@ -151,7 +151,7 @@ async fn compare_offsets(plan: &Plan, target: Target<'_>) -> Result<(), ApplyErr
         stores: &target.observed.source_stores,
     };
     let own = offset_store::read_own(target.cluster, reading, connectors).await?;
-    let wrong = offset_store::unfound(&own, &expected);
+    let wrong = plan::unfound(&own, &expected);
     if wrong.is_empty() {
         return Ok(());
     }

@@ -15,14 +15,14 @@ use crate::io::connect_rest::{ConnectRest, RestError, RestSettings};
 use crate::io::kafka::acl::Pattern;
 use crate::io::kafka::cluster::Cluster;
 use crate::io::kafka::error::KafkaError;
-use crate::io::offset_store::{Reading, read_own, unfound};
+use crate::io::offset_store::{Reading, read_own};
 use crate::io::sink_groups;
 use crate::model::connector_config::TargetState;
 use crate::model::rest::is_addressable;
 use crate::model::storage_records::{ConfigState, ConnectorState};
 use crate::model::worker_config::{Isolations, SourceStores, StorageRole};
 use crate::plan::offset_check::OffsetCheck;
-use crate::plan::{is_same_config, unseen};
+use crate::plan::{is_same_config, unfound, unseen};
 use crate::worker::Trouble;
 use crate::worker::control::{Check, Connector, Finding, Registration};
 

@@ -10,7 +10,6 @@ mod write;
 
 pub use error::OffsetStoreError;
 pub use file::{parse, read_file};
-pub(in crate::io) use own::unfound;
 pub use own::{Reading, read_own};
 pub use rest::{RestOffsets, read_rest};
 pub use topic::read_topic;

@@ -12,7 +12,7 @@ use crate::io::kafka::error::KafkaError;
 use crate::model::offset_key::OffsetKey;
 use crate::model::worker_config::{Isolations, SourceStores};
 use crate::plan::offset_seed::OffsetTopic;
-use crate::plan::{OwnOffsets, SeedRecord, StoredOffsets};
+use crate::plan::{Held, OwnOffsets, StoredOffset, StoredOffsets};
 
 /// The topics of the workers, and how they and the sources of these workers read theirs.
 #[derive(Debug, Clone, Copy)]
@@ -25,8 +25,7 @@ pub struct Reading<'a> {
 
 /// Reads what connectors with offset topics of their own keep there, each topic once; a topic that is not there holds nothing.
 ///
-/// Connectors are names with their configurations. What an aborted or open transaction wrote counts for nothing: where it is
-/// found, it does not last.
+/// Connectors are names with their configurations. What an aborted or open transaction wrote is found, and does not last.
 pub async fn read_own<'a>(
     cluster: &Cluster,
     reading: Reading<'_>,
@@ -38,9 +37,8 @@ pub async fn read_own<'a>(
         let Some(store) = reading.stores.own(reading.workers, config) else {
             continue;
         };
-        let held = if store.is_elsewhere {
-            None
-        } else {
+        let mut is_open = false;
+        let held = if store.place.is_readable() {
             let isolation = reading.isolations.of_own_topic(config);
             let asked = (store.topic.clone(), isolation);
             let read = match topics.entry(asked) {
@@ -50,32 +48,21 @@ pub async fn read_own<'a>(
                     vacant.insert(if_allowed(read)?)
                 }
             };
-            read.as_ref()
-                .map(|read| of_connector(&read.stored, connector))
+            read.as_ref().map(|read| {
+                is_open = !read.undecided.is_empty();
+                of_connector(&read.stored, connector)
+            })
+        } else {
+            None
         };
-        found.insert(connector.to_owned(), OwnOffsets { store, held });
+        let own = OwnOffsets {
+            store,
+            held,
+            is_open,
+        };
+        found.insert(connector.to_owned(), own);
     }
     Ok(found)
-}
-
-/// Says where a connector does not find in its own topic what the workers' topic is to say.
-pub(in crate::io) fn unfound(
-    own: &BTreeMap<String, OwnOffsets>,
-    expected: &[SeedRecord],
-) -> Vec<String> {
-    let of_one = |(connector, own): (&String, &OwnOffsets)| -> Vec<String> {
-        let wanted = expected.iter().filter(|r| r.connector == *connector);
-        let wanted = wanted.map(|r| (&r.key, r.value.as_ref()));
-        let say = |key: &Bytes| {
-            let key = String::from_utf8_lossy(key);
-            format!(
-                "{key} is missing or another in the connector's own offset topic {}",
-                own.store.topic
-            )
-        };
-        own.differing(wanted).into_iter().map(say).collect()
-    };
-    own.iter().flat_map(of_one).collect()
 }
 
 /// Not being allowed to read is no failure here: what cannot be seen is told as such.
@@ -92,20 +79,29 @@ fn if_allowed(
     }
 }
 
-fn of_connector(stored: &StoredOffsets, connector: &str) -> BTreeMap<Bytes, Bytes> {
-    let live = stored
+fn of_connector(stored: &StoredOffsets, connector: &str) -> Held {
+    let is_its = |key: &Bytes| OffsetKey::parse(key).is_ok_and(|key| key.connector() == connector);
+    let held = stored
         .iter()
-        .filter(|(_, stored)| stored.after_abortion().is_none())
-        .filter_map(|(key, stored)| Some((key, stored.value.as_ref()?)));
-    live.filter(|(key, _)| OffsetKey::parse(key).is_ok_and(|key| key.connector() == connector))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+        .filter(|(key, stored)| !stored.is_gone() && is_its(key));
+    held.map(|(key, stored)| {
+        let value = stored.value.clone().filter(|_| is_certain(stored));
+        (key.clone(), value)
+    })
+    .collect()
+}
+
+/// Returns whether every worker finds this, now and later.
+fn is_certain(stored: &StoredOffset) -> bool {
+    let mut others = stored.elsewhere.iter();
+    stored.after_abortion().is_none() && others.all(|other| other.value == stored.value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::StoredOffset;
+    use crate::model::worker_config::Isolation;
+    use crate::plan::{Elsewhere, Otherwise};
 
     #[test]
     fn a_connectors_own_topic_holds_its_offsets_and_no_resets_or_others() {
@@ -124,5 +120,50 @@ mod tests {
         let held = of_connector(&topic, "a");
         let keys: Vec<_> = held.keys().map(|key| &key[..]).collect();
         assert_eq!(keys, [br#"["a",{"f":1}]"#]);
+        assert_eq!(held[br#"["a",{"f":1}]"#.as_slice()], Some("{}".into()));
+    }
+
+    #[test]
+    fn what_a_task_may_not_find_is_no_position_that_it_finds() {
+        let key = Bytes::from(r#"["a",{"f":1}]"#);
+        let value = |value: Option<&'static str>| value.map(Bytes::from);
+        let held = |here, elsewhere: Option<_>, otherwise: Option<_>| {
+            let stored = StoredOffset {
+                partition: 0,
+                offset: 0,
+                value: value(here),
+                elsewhere: elsewhere
+                    .map(|other| Elsewhere {
+                        partition: 1,
+                        value: value(other),
+                    })
+                    .into_iter()
+                    .collect(),
+                otherwise: otherwise.map(|(isolation, other)| {
+                    Box::new(Otherwise {
+                        isolation,
+                        value: value(other),
+                    })
+                }),
+            };
+            let topic = StoredOffsets::from_iter([(key.clone(), stored)]);
+            of_connector(&topic, "a").remove(&key)
+        };
+        assert_eq!(held(Some("1"), None, None), Some(value(Some("1"))));
+        // In two partitions, one of which a worker takes.
+        assert_eq!(
+            held(Some("1"), Some(Some("1")), None),
+            Some(value(Some("1")))
+        );
+        assert_eq!(held(Some("1"), Some(Some("2")), None), Some(None));
+        assert_eq!(held(Some("1"), Some(None), None), Some(None));
+        assert_eq!(held(None, Some(Some("2")), None), Some(None));
+        // Of an aborted transaction, which the log cleaner removes.
+        let committed = |value| Some((Isolation::ReadCommitted, value));
+        assert_eq!(held(Some("1"), None, committed(None)), Some(None));
+        assert_eq!(held(None, None, committed(Some("2"))), Some(None));
+        let uncommitted = Some((Isolation::ReadUncommitted, Some("2")));
+        assert_eq!(held(Some("1"), None, uncommitted), Some(value(Some("1"))));
+        assert_eq!(held(None, None, None), None);
     }
 }

@@ -13,7 +13,7 @@ use super::properties::Properties;
 pub use advertised::AdvertisedListener;
 pub use isolation::{Isolation, Isolations};
 pub use settings::{Default, Mode, SETTINGS, Setting, Type, setting};
-pub use source_stores::{OWN_TOPIC, OwnStore, SourceStores};
+pub use source_stores::{OWN_TOPIC, OwnStore, Place, SourceStores};
 pub use storage_topics::{StorageRole, StorageTopic, StorageTopics, WorkerConfigError};
 
 /// Where a standalone worker keeps its offsets; without it, it does not start.

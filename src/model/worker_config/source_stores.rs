@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use super::trimmed;
-use crate::model::placeholder::placeholders;
+use crate::model::placeholder::{Declared, Filled};
 use crate::model::properties::Properties;
 
 /// The setting of a connector that names its topic; standalone mode ignores it.
@@ -33,18 +33,47 @@ pub struct SourceStores {
     met_at: Vec<String>,
     /// What the worker gives to the clients of its connectors, as in [`CLIENTS`].
     clients: [Option<String>; 3],
-    /// Values with references to config providers, of the worker and of connectors, and what they stand for.
-    followed: BTreeMap<String, String>,
+    /// In the worker file.
+    worker: References,
+    /// In the configurations of connectors.
+    connectors: References,
 }
 
-/// A store of positions that is not the workers'.
+/// A store of positions that is not the workers', or may be another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnStore {
+    /// As it is written where it is [`Place::Unnamed`].
     pub topic: String,
-    /// The topic is in another Kafka cluster than the workers'.
-    pub is_elsewhere: bool,
+    pub place: Place,
     /// The connector names the topic itself.
     pub is_named: bool,
+}
+
+/// Where a store is that is not, or perhaps not, in the workers' topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Another topic of the workers' Kafka cluster.
+    Here,
+    /// A topic of another Kafka cluster.
+    Elsewhere,
+    /// Another topic, `Here` or `Elsewhere`: that depends on a reference that was not followed.
+    HereOrElsewhere,
+    /// The workers' topic, or one of that name `Elsewhere`: that depends on a reference that was not followed.
+    WorkersOrElsewhere,
+    /// A reference that was not followed names the topic.
+    Unnamed,
+}
+
+impl Place {
+    /// Returns whether a topic of this place is found by its name in the workers' Kafka cluster, if anywhere.
+    pub fn is_readable(self) -> bool {
+        matches!(self, Self::Here | Self::HereOrElsewhere)
+    }
+
+    /// Returns whether it depends on a reference that was not followed in which Kafka cluster it is.
+    pub fn is_unclear(self) -> bool {
+        matches!(self, Self::HereOrElsewhere | Self::WorkersOrElsewhere)
+    }
 }
 
 /// Whose Kafka cluster the clients of a source are in.
@@ -54,6 +83,32 @@ enum Kafka {
     Another,
     /// A reference that was not followed decides.
     Unclear,
+}
+
+/// References to config providers, and what they stand for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct References {
+    declared: Declared,
+    /// Values with references that could be followed.
+    followed: BTreeMap<String, String>,
+}
+
+impl References {
+    fn of(worker: &Properties, filled: Filled) -> Self {
+        Self {
+            declared: Declared::of(worker, filled),
+            followed: BTreeMap::new(),
+        }
+    }
+
+    fn follow<'a>(&'a self, value: &'a str) -> &'a str {
+        self.followed.get(value).map_or(value, String::as_str)
+    }
+
+    /// Returns whether a config provider fills in a part of the value that was not followed.
+    fn is_open(&self, value: &str) -> bool {
+        self.declared.fill_in(self.follow(value))
+    }
 }
 
 impl SourceStores {
@@ -79,13 +134,20 @@ impl SourceStores {
             support: worker.get("exactly.once.source.support").cloned(),
             servers: servers.unwrap_or(DEFAULT_SERVERS).to_owned(),
             clients: CLIENTS.map(|client| of_client(client).cloned()),
+            worker: References::of(worker, Filled::WorkerFile),
+            connectors: References::of(worker, Filled::Connectors),
             ..Self::default()
         }
     }
 
-    /// Takes what values with references stand for where they could be followed.
-    pub fn followed(mut self, values: BTreeMap<String, String>) -> Self {
-        self.followed = values;
+    /// Takes what values of the worker file and of connectors stand for that have references, where they could be followed.
+    pub fn followed(
+        mut self,
+        worker: BTreeMap<String, String>,
+        connectors: BTreeMap<String, String>,
+    ) -> Self {
+        self.worker.followed = worker;
+        self.connectors.followed = connectors;
         self
     }
 
@@ -95,51 +157,32 @@ impl SourceStores {
         self
     }
 
-    /// Returns the store that a source has for itself; `None`: it is found in `workers`, the workers' topic.
-    ///
-    /// What is not known is taken for the workers'; [`SourceStores::unclear`] tells that.
+    /// Returns the store that a source has for itself, or may have; `None`: it is found in `workers`, the workers' topic.
     pub fn own(&self, workers: &str, source: &IndexMap<String, String>) -> Option<OwnStore> {
-        let named = self.named(source);
-        let is_exactly_once = self.is_exactly_once() == Some(true);
-        let topic = named.or(is_exactly_once.then_some(workers))?;
-        if has_reference(topic) {
-            return None;
-        }
-        let is_elsewhere = self.kafka(source) == Kafka::Another;
-        let own = OwnStore {
+        let written = source.get(OWN_TOPIC);
+        let named = written.map(|topic| trimmed(self.connectors.follow(topic)));
+        let named = named.filter(|topic| !topic.is_empty());
+        let own = |topic: &str, place| OwnStore {
             topic: topic.to_owned(),
-            is_elsewhere,
+            place,
             is_named: named.is_some(),
         };
-        (is_elsewhere || topic != workers).then_some(own)
-    }
-
-    /// Returns the topic where a source may look for its positions instead, in another Kafka cluster or of another name:
-    /// whether it does depends on a reference that was not followed.
-    pub fn unclear<'a>(
-        &'a self,
-        workers: &'a str,
-        source: &'a IndexMap<String, String>,
-    ) -> Option<&'a str> {
-        let topic = self.named(source);
-        if let Some(named) = topic.filter(|topic| has_reference(topic)) {
-            return Some(named);
+        if let Some(written) = written.filter(|topic| self.connectors.is_open(topic)) {
+            return Some(own(trimmed(written), Place::Unnamed));
         }
-        let has_store = match topic {
-            Some(_) => Some(true),
-            None => self.is_exactly_once(),
+        let has_store = named.map_or_else(|| self.is_exactly_once(), |_| Some(true));
+        if has_store == Some(false) {
+            return None;
+        }
+        let topic = named.unwrap_or(workers);
+        let place = match self.kafka(source) {
+            Kafka::Workers if topic == workers => return None,
+            Kafka::Workers => Place::Here,
+            Kafka::Another if has_store.is_some() => Place::Elsewhere,
+            _ if topic == workers => Place::WorkersOrElsewhere,
+            _ => Place::HereOrElsewhere,
         };
-        let is_unclear = match self.kafka(source) {
-            Kafka::Workers => false,
-            Kafka::Another => has_store.is_none(),
-            Kafka::Unclear => has_store != Some(false),
-        };
-        is_unclear.then_some(topic.unwrap_or(workers))
-    }
-
-    fn named<'a>(&'a self, source: &'a IndexMap<String, String>) -> Option<&'a str> {
-        let named = trimmed(self.follow(source.get(OWN_TOPIC)?));
-        (!named.is_empty()).then_some(named)
+        Some(own(topic, place))
     }
 
     /// Returns `None` where a reference decides that was not followed.
@@ -147,15 +190,19 @@ impl SourceStores {
         let Some(support) = &self.support else {
             return Some(false);
         };
-        let support = self.follow(support);
-        (!has_reference(support)).then(|| trimmed(support).eq_ignore_ascii_case("enabled"))
+        let followed = trimmed(self.worker.follow(support));
+        (!self.worker.is_open(support)).then(|| followed.eq_ignore_ascii_case("enabled"))
     }
 
     fn kafka(&self, source: &IndexMap<String, String>) -> Kafka {
-        let own = |client: &&str| source.get(&format!("{client}.override.bootstrap.servers"));
-        let of_client = CLIENTS.iter().map(own).zip(&self.clients);
-        let servers = of_client.filter_map(|(own, given)| own.or(given.as_ref()));
-        let found: Vec<Kafka> = servers.map(|servers| self.kafka_at(servers)).collect();
+        let of_client = CLIENTS.iter().zip(&self.clients);
+        let servers = of_client.filter_map(|(client, given)| {
+            let own = source.get(&format!("{client}.override.bootstrap.servers"));
+            let own = own.map(|servers| (servers, &self.connectors));
+            own.or_else(|| Some((given.as_ref()?, &self.worker)))
+        });
+        let found = servers.map(|(servers, references)| self.kafka_at(servers, references));
+        let found: Vec<Kafka> = found.collect();
         let worst = [Kafka::Another, Kafka::Unclear];
         let worst = worst.into_iter().find(|kafka| found.contains(kafka));
         worst.unwrap_or(Kafka::Workers)
@@ -163,34 +210,24 @@ impl SourceStores {
 
     /// A worker asks for the same list. To find the same topic, one address that is in both is enough, and so is one reference:
     /// it stands for the same everywhere.
-    fn kafka_at(&self, servers: &str) -> Kafka {
+    fn kafka_at(&self, servers: &str, references: &References) -> Kafka {
         let met_at = self.met_at.iter().map(String::as_str);
-        let of_workers = [self.servers.as_str(), self.follow(&self.servers)];
+        let of_workers = [self.servers.as_str(), self.worker.follow(&self.servers)];
         let of_workers = of_workers.into_iter().chain(met_at);
         let of_workers: Vec<&str> = of_workers.flat_map(addresses).collect();
-        let mut given = addresses(servers).chain(addresses(self.follow(servers)));
+        let mut given = addresses(servers).chain(addresses(references.follow(servers)));
         if given.any(|address| of_workers.contains(&address)) {
             Kafka::Workers
-        } else if [servers, &self.servers].map(|list| has_reference(self.follow(list)))
-            == [false; 2]
-        {
-            Kafka::Another
-        } else {
+        } else if references.is_open(servers) || self.worker.is_open(&self.servers) {
             Kafka::Unclear
+        } else {
+            Kafka::Another
         }
-    }
-
-    fn follow<'a>(&'a self, value: &'a str) -> &'a str {
-        self.followed.get(value).map_or(value, String::as_str)
     }
 }
 
 fn is_client(name: &str) -> bool {
     CLIENTS.contains(&name)
-}
-
-fn has_reference(value: &str) -> bool {
-    !placeholders(value).is_empty()
 }
 
 fn addresses(servers: &str) -> impl Iterator<Item = &str> {
@@ -200,6 +237,7 @@ fn addresses(servers: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use super::Place::{Elsewhere, Here, HereOrElsewhere, Unnamed, WorkersOrElsewhere};
     use super::*;
 
     fn settings(pairs: &[(&str, &str)]) -> IndexMap<String, String> {
@@ -209,15 +247,15 @@ mod tests {
     }
 
     /// The store of a source of workers on `a:1` and `b:1`, whose topic is `workers`.
-    fn own(worker: &[(&str, &str)], source: &[(&str, &str)]) -> Option<(String, bool)> {
+    fn own(worker: &[(&str, &str)], source: &[(&str, &str)]) -> Option<(String, Place)> {
         let mut file = settings(&[("bootstrap.servers", "a:1, b:1")]);
         file.extend(settings(worker));
         let own = SourceStores::of(&file).own("workers", &settings(source));
-        own.map(|own| (own.topic, own.is_elsewhere))
+        own.map(|own| (own.topic, own.place))
     }
 
-    fn at(topic: &str, is_elsewhere: bool) -> (String, bool) {
-        (topic.to_owned(), is_elsewhere)
+    fn at(topic: &str, place: Place) -> (String, Place) {
+        (topic.to_owned(), place)
     }
 
     const EXACTLY_ONCE: (&str, &str) = ("exactly.once.source.support", " Enabled ");
@@ -226,7 +264,7 @@ mod tests {
     #[test]
     fn the_topic_of_a_source_is_another_by_its_name() {
         assert_eq!(own(&[], &[]), None);
-        assert_eq!(own(&[], &[(OWN_TOPIC, " own ")]), Some(at("own", false)));
+        assert_eq!(own(&[], &[(OWN_TOPIC, " own ")]), Some(at("own", Here)));
         assert_eq!(own(&[], &[(OWN_TOPIC, "workers")]), None);
         assert_eq!(own(&[], &[(OWN_TOPIC, " ")]), None);
     }
@@ -234,14 +272,17 @@ mod tests {
     #[test]
     fn the_topic_of_the_workers_name_is_another_on_another_kafka() {
         let named = (OWN_TOPIC, "workers");
-        assert_eq!(own(&[], &[named, ELSEWHERE]), Some(at("workers", true)));
+        assert_eq!(
+            own(&[], &[named, ELSEWHERE]),
+            Some(at("workers", Elsewhere))
+        );
         for client in CLIENTS {
             let given = format!("{client}.bootstrap.servers");
             let own_key = format!("{client}.override.bootstrap.servers");
             let given = (given.as_str(), "c:1,d:1");
             assert_eq!(
                 own(&[given], &[named]),
-                Some(at("workers", true)),
+                Some(at("workers", Elsewhere)),
                 "{client}"
             );
             let back = (own_key.as_str(), "b:1");
@@ -249,7 +290,7 @@ mod tests {
             let away = (own_key.as_str(), "d:1");
             assert_eq!(
                 own(&[], &[named, away]),
-                Some(at("workers", true)),
+                Some(at("workers", Elsewhere)),
                 "{client}"
             );
             assert!(SourceStores::asks_for(given.0), "{client}");
@@ -260,12 +301,12 @@ mod tests {
     fn exactly_once_sources_have_a_store_where_their_clients_are() {
         assert_eq!(own(&[], &[ELSEWHERE]), None, "it is the workers' store");
         assert_eq!(own(&[EXACTLY_ONCE], &[]), None);
-        let elsewhere = Some(at("workers", true));
+        let elsewhere = Some(at("workers", Elsewhere));
         assert_eq!(own(&[EXACTLY_ONCE], &[ELSEWHERE]), elsewhere);
         let worker = [EXACTLY_ONCE, ("consumer.bootstrap.servers", "c:1")];
         assert_eq!(own(&worker, &[]), elsewhere);
         let both = [ELSEWHERE, (OWN_TOPIC, "own")];
-        assert_eq!(own(&[EXACTLY_ONCE], &both), Some(at("own", true)));
+        assert_eq!(own(&[EXACTLY_ONCE], &both), Some(at("own", Elsewhere)));
     }
 
     #[test]
@@ -279,54 +320,86 @@ mod tests {
 
     const REFERENCE: &str = "${env:KAFKA}";
 
-    /// What is told of a source of workers that are on `REFERENCE`, and what not.
+    const PROVIDER: [(&str, &str); 2] = [
+        ("config.providers", "file,env"),
+        ("config.providers.env.class", "E"),
+    ];
+
+    /// The store of a source of workers that are on `REFERENCE`.
     fn of_reference(
         worker: &[(&str, &str)],
         source: &[(&str, &str)],
         stands_for: Option<&str>,
-    ) -> (Option<bool>, Option<String>) {
+    ) -> Option<(String, Place)> {
         let mut file = settings(&[("bootstrap.servers", REFERENCE)]);
+        file.extend(settings(&PROVIDER));
         file.extend(settings(worker));
         let stands_for = stands_for.map(|value| (REFERENCE.to_owned(), value.to_owned()));
-        let stores = SourceStores::of(&file).followed(stands_for.into_iter().collect());
-        let source = settings(source);
-        let own = stores.own("workers", &source);
-        let unclear = stores.unclear("workers", &source).map(str::to_owned);
-        (own.map(|own| own.is_elsewhere), unclear)
+        let followed: BTreeMap<_, _> = stands_for.into_iter().collect();
+        let stores = SourceStores::of(&file).followed(followed.clone(), followed);
+        let own = stores.own("workers", &settings(source));
+        own.map(|own| (own.topic, own.place))
     }
 
     #[test]
     fn a_reference_stands_for_the_same_in_the_worker_and_in_a_connector() {
         let worker = [EXACTLY_ONCE];
         let same = [("producer.override.bootstrap.servers", REFERENCE)];
-        assert_eq!(of_reference(&worker, &same, None), (None, None));
-        assert_eq!(of_reference(&worker, &same, Some("k:1")), (None, None));
+        assert_eq!(of_reference(&worker, &same, None), None);
+        assert_eq!(of_reference(&worker, &same, Some("k:1")), None);
         let written_out = [EXACTLY_ONCE, ("producer.bootstrap.servers", "k:1")];
-        assert_eq!(of_reference(&written_out, &[], Some("k:1")), (None, None));
+        assert_eq!(of_reference(&written_out, &[], Some("k:1")), None);
     }
 
     #[test]
     fn what_depends_on_a_reference_that_is_not_followed_is_not_known() {
-        let workers = Some("workers".to_owned());
+        let unclear = Some(at("workers", WorkersOrElsewhere));
         let away = [("consumer.override.bootstrap.servers", "k:1")];
         let once = [EXACTLY_ONCE];
-        assert_eq!(of_reference(&once, &away, None), (None, workers.clone()));
+        assert_eq!(of_reference(&once, &away, None), unclear);
         let other = Some("other:1");
-        assert_eq!(of_reference(&once, &away, other), (Some(true), None));
-        assert_eq!(of_reference(&[], &away, None), (None, None), "no store");
+        let elsewhere = Some(at("workers", Elsewhere));
+        assert_eq!(of_reference(&once, &away, other), elsewhere);
+        assert_eq!(of_reference(&[], &away, None), None, "no store");
         let perhaps = [("exactly.once.source.support", "${env:SUPPORT}")];
-        assert_eq!(of_reference(&perhaps, &away, other), (None, workers));
-        assert_eq!(of_reference(&perhaps, &[], other), (None, None));
+        assert_eq!(of_reference(&perhaps, &away, other), unclear);
+        assert_eq!(of_reference(&perhaps, &[], other), None);
         let named = [(OWN_TOPIC, "own"), away[0]];
         let of_named = of_reference(&[], &named, None);
-        assert_eq!(of_named, (Some(false), Some("own".to_owned())));
+        assert_eq!(of_named, Some(at("own", HereOrElsewhere)));
+    }
+
+    #[test]
+    fn a_topic_whose_name_is_not_known_is_never_taken_for_the_workers() {
+        let unnamed = Some(at(REFERENCE, Unnamed));
+        for source in [
+            &[(OWN_TOPIC, REFERENCE)][..],
+            &[(OWN_TOPIC, REFERENCE), ELSEWHERE],
+        ] {
+            assert_eq!(of_reference(&[], source, None), unnamed, "{source:?}");
+        }
         let by_reference = [(OWN_TOPIC, REFERENCE)];
-        let of_named = of_reference(&[], &by_reference, None);
-        assert_eq!(of_named, (None, Some(REFERENCE.to_owned())));
-        assert_eq!(
-            of_reference(&[], &by_reference, Some("workers")),
-            (None, None)
-        );
+        assert_eq!(of_reference(&[], &by_reference, Some("workers")), None);
+        let part = [(OWN_TOPIC, "own-${env:PART}")];
+        let unnamed = Some(at("own-${env:PART}", Unnamed));
+        assert_eq!(of_reference(&[], &part, Some("workers")), unnamed);
+    }
+
+    #[test]
+    fn text_like_a_reference_to_a_provider_that_is_not_declared_is_a_name_as_others() {
+        let source = [(OWN_TOPIC, "${vault:topic}")];
+        let literal = Some(at("${vault:topic}", Here));
+        assert_eq!(own(&[], &source), literal);
+        assert_eq!(own(&PROVIDER, &source), literal);
+        let servers = [("producer.override.bootstrap.servers", "${vault:servers}")];
+        let elsewhere = Some(at("workers", Elsewhere));
+        assert_eq!(own(&[EXACTLY_ONCE], &servers), elsewhere);
+        let support = [("exactly.once.source.support", "${vault:support}")];
+        assert_eq!(own(&support, &[ELSEWHERE]), None);
+        // Of the list of providers, blanks are part of the worker file's, and not of the connectors'.
+        let blank = [("config.providers", "file, env"), PROVIDER[1]];
+        let source = [(OWN_TOPIC, REFERENCE)];
+        assert_eq!(own(&blank, &source), Some(at(REFERENCE, Unnamed)));
     }
 
     #[test]

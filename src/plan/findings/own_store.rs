@@ -4,13 +4,11 @@
 //! when it is that there is none: `KafkaOffsetBackingStore.get` answers every key, with null where it has nothing, and
 //! `ConnectorOffsetBackingStore.get` puts these answers over the others. What only the workers' topic has is never found.
 
-use indexmap::IndexMap;
-
 use super::{Evidence, Findings};
-use crate::model::worker_config::{OWN_TOPIC, OwnStore, SourceStores};
+use crate::model::worker_config::{OWN_TOPIC, OwnStore, Place, SourceStores};
 use crate::plan::OwnOffsets;
 use crate::plan::connectors::Moving;
-use crate::plan::offset_truth;
+use crate::plan::offset_truth::{self, NAME_IT, NOT_KNOWN};
 use crate::plan::positions::{Examples, OfConnector};
 
 pub(super) fn find(
@@ -33,16 +31,13 @@ pub(super) fn find(
         name,
         remedies: Remedies::OfMigrate,
     };
-    if connector.is_source() {
-        sought.unclear(stores, workers, &connector.config, findings);
-    }
     let Some(store) = stores.own(workers, &connector.config) else {
         return;
     };
     let found = evidence.observed.and_then(|o| o.own_offsets.get(name));
     if connector.is_source() {
         sought.judge(&store, found, of, findings);
-    } else if store.is_named && !store.is_elsewhere {
+    } else if store.is_named && (store.place.is_readable() || store.place == Place::Unnamed) {
         sought.another(&store, findings);
     }
 }
@@ -64,7 +59,8 @@ pub(in crate::plan) struct Sought<'a> {
 }
 
 impl Sought<'_> {
-    /// Says that it has a store of its own, which stops the plan unless the positions are there already.
+    /// Says that it has a store of its own, which stops the plan unless the positions are there already. Of a store that was
+    /// not looked for, such as offline, it is said only that it is another.
     pub(in crate::plan) fn judge(
         &self,
         store: &OwnStore,
@@ -72,11 +68,48 @@ impl Sought<'_> {
         of: &OfConnector,
         findings: &mut Findings<'_>,
     ) {
-        match found {
-            _ if store.is_elsewhere => self.elsewhere(store, findings),
-            Some(found) => self.compared(found, of, findings),
-            None => self.another(store, findings),
+        if store.place.is_unclear() {
+            self.unclear(store, findings);
         }
+        match (store.place, found) {
+            (Place::WorkersOrElsewhere, _) => {}
+            (Place::Elsewhere, _) => self.elsewhere(store, findings),
+            (Place::Unnamed, Some(_)) => self.unnamed(store, findings),
+            (Place::Here | Place::HereOrElsewhere, Some(found)) => {
+                self.compared(found, of, findings);
+            }
+            (_, None) => self.another(store, findings),
+        }
+    }
+
+    /// Says of a connector that lives on what it wrote there that it has a store of its own.
+    pub(in crate::plan) fn lives_there(&self, store: &OwnStore, findings: &mut Findings<'_>) {
+        if store.place.is_unclear() {
+            self.unclear(store, findings);
+        }
+        if store.place != Place::WorkersOrElsewhere {
+            self.another(store, findings);
+        }
+    }
+
+    /// Whatever is seeded, whether it is found is not known.
+    fn unnamed(&self, store: &OwnStore, findings: &mut Findings<'_>) {
+        let name = self.name;
+        let last = match self.remedies {
+            Remedies::OfMigrate => format!(
+                "; remove the setting: its positions are then seeded where they are found; or --accept P42:{name} if its positions stand in that topic"
+            ),
+            Remedies::OfSeed => String::new(),
+        };
+        findings.block(
+            "P42",
+            name,
+            format!(
+                "{}, and the name of the topic {NOT_KNOWN}",
+                self.told(store)
+            ),
+            format!("{NAME_IT}{last}"),
+        );
     }
 
     /// What is seeded is not found, and where it would be is not read.
@@ -105,7 +138,7 @@ impl Sought<'_> {
 
     fn told(&self, store: &OwnStore) -> String {
         let (place, name, own) = (self.place, self.name, &store.topic);
-        if !store.is_elsewhere {
+        if store.place != Place::Elsewhere {
             return format!(
                 "{place}: {name} has {OWN_TOPIC}={own}, which standalone ignored; a distributed worker looks for its positions there alone"
             );
@@ -129,6 +162,9 @@ impl Sought<'_> {
         }
         let what = match (&found.held, shown.count) {
             (None, _) => "and it cannot be read from here".to_owned(),
+            (Some(_), _) if found.is_open => {
+                "where a transaction is open, and what it writes goes over the rest".to_owned()
+            }
             (Some(_), 0) => return self.another(&found.store, findings),
             (Some(_), 1) => format!(
                 "where 1 position is missing or other than in the offsets file: {}",
@@ -162,7 +198,7 @@ impl Sought<'_> {
     /// Says that it keeps its offsets in a topic of its own.
     pub(in crate::plan) fn another(&self, store: &OwnStore, findings: &mut Findings<'_>) {
         let own = &store.topic;
-        let remedy = if store.is_elsewhere {
+        let remedy = if store.place == Place::Elsewhere {
             format!("make sure that topic {own} has its positions there")
         } else {
             format!("make sure that topic {own} has its positions, or remove the setting")
@@ -175,20 +211,12 @@ impl Sought<'_> {
         );
     }
 
-    /// Says that a reference decides where it looks, and that it was not followed.
-    pub(in crate::plan) fn unclear(
-        &self,
-        stores: &SourceStores,
-        workers: &str,
-        config: &IndexMap<String, String>,
-        findings: &mut Findings<'_>,
-    ) {
-        if let Some(topic) = stores.unclear(workers, config) {
-            let message = offset_truth::unclear(self.place, self.name, topic);
-            findings.warn("P42", self.name, message, CLEAR);
-        }
+    /// Says that a reference decides in which Kafka cluster it looks, and that it was not followed.
+    fn unclear(&self, store: &OwnStore, findings: &mut Findings<'_>) {
+        let message = offset_truth::unclear(self.place, self.name, &store.topic);
+        findings.warn("P42", self.name, message, CLEAR);
     }
 }
 
-/// How to have it told where a source looks.
+/// How to have it told in which Kafka cluster a source looks.
 pub(in crate::plan) const CLEAR: &str = "make sure that its clients have the bootstrap.servers of the workers, or run this where the references can be followed";

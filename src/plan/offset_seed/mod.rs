@@ -240,14 +240,11 @@ fn of_own_store(
         name,
         remedies: Remedies::OfSeed,
     };
-    if !stored.is_sink() {
-        sought.unclear(stores, workers, &stored.settings(), findings);
-    }
     let Some(own) = stored.own_store(stores, workers) else {
         return;
     };
     if stored.has_run && compared.to_seed == 0 {
-        sought.another(&own, findings);
+        sought.lives_there(&own, findings);
     } else {
         sought.judge(&own, target.own_offsets.get(name), of, findings);
     }
@@ -268,7 +265,7 @@ fn known_stopped(choices: &SeedChoices) -> Stopped {
 }
 
 /// Says that what holds in the topic is not decided yet.
-pub(super) fn undecided(topic: &OffsetTopic) -> Option<String> {
+pub fn undecided(topic: &OffsetTopic) -> Option<String> {
     open_transaction(&topic.name, &topic.undecided, topic.isolation)
 }
 

@@ -368,10 +368,13 @@ fn own_topic(value: Option<&str>) -> SeedTarget {
     let store = target.connectors["a"].own_store(&target.source_stores, &workers);
     let held = value.map(|value| {
         let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
-        BTreeMap::from([(bytes(KEY), bytes(value))])
+        BTreeMap::from([(bytes(KEY), Some(bytes(value)))])
     });
-    let store = store.unwrap();
-    let own = OwnOffsets { store, held };
+    let own = OwnOffsets {
+        store: store.unwrap(),
+        held,
+        is_open: false,
+    };
     target.own_offsets = BTreeMap::from([("a".to_owned(), own)]);
     target
 }
@@ -419,6 +422,8 @@ fn positions_of_a_source_whose_clients_are_elsewhere_are_not_seeded_here() {
         let pairs = [
             ("exactly.once.source.support", "enabled"),
             ("bootstrap.servers", servers),
+            ("config.providers", "env"),
+            ("config.providers.env.class", "E"),
         ];
         let owned = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
         SourceStores::of(&owned.into())

@@ -1,8 +1,10 @@
 //! Sources whose clients are those of another Kafka cluster than the workers'.
 
+use std::collections::BTreeMap;
+
 use super::builder::{SOURCE, WORKER, choices, cluster, deployment, make};
 use crate::model::worker_config::SourceStores;
-use crate::plan::{Class, Deployment, Finding, Observed, OwnOffsets};
+use crate::plan::{Class, Deployment, Finding, Held, Observed, OwnOffsets};
 
 const EXACTLY_ONCE: &str = "exactly.once.source.support=enabled\n";
 const ELSEWHERE: &str = "producer.override.bootstrap.servers=elsewhere:9092\n";
@@ -25,11 +27,16 @@ fn looked_at(deployment: &Deployment, stands_for: &[(&str, &str)]) -> Observed {
     let draft = make(deployment, &choices(), None).expect("a plan");
     let pairs = stands_for.iter();
     let followed = pairs.map(|(value, is)| ((*value).to_owned(), (*is).to_owned()));
-    let stores = SourceStores::of(&draft.worker).followed(followed.collect());
+    let followed: BTreeMap<_, _> = followed.collect();
+    let stores = SourceStores::of(&draft.worker).followed(followed.clone(), followed);
     let own = draft.connectors.iter().filter_map(|connector| {
         let store = stores.own("_src.offset", &connector.config)?;
-        let held = None;
-        Some((connector.name.clone(), OwnOffsets { store, held }))
+        let own = OwnOffsets {
+            store,
+            held: None,
+            is_open: false,
+        };
+        Some((connector.name.clone(), own))
     });
     Observed {
         own_offsets: own.collect(),
@@ -54,7 +61,54 @@ fn by_reference(further: &str) -> String {
         "bootstrap.servers=kafka:9092",
         "bootstrap.servers=${env:KAFKA}",
     ) + EXACTLY_ONCE
+        + PROVIDER
         + further
+}
+
+const PROVIDER: &str = "config.providers=env\nconfig.providers.env.class=E\n";
+
+#[test]
+fn a_topic_whose_name_a_reference_gives_stops_the_plan_until_it_is_known() {
+    let worker = format!("{WORKER}{PROVIDER}");
+    let deployment = of(&worker, "offsets.storage.topic=${env:TOPIC}\n");
+    let found = planned(&deployment, Some(&looked_at(&deployment, &[])));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].class, Class::Block);
+    let (message, remedy) = (&found[0].message, &found[0].remedy);
+    assert!(message.contains("has offsets.storage.topic=${env:TOPIC}"));
+    assert!(message.contains("and the name of the topic is up to a config provider"));
+    assert!(!message.contains("Kafka cluster"), "{message}");
+    assert!(!remedy.contains("bootstrap.servers"), "{remedy}");
+    assert!(remedy.contains("write the topic's name in its place"));
+    assert!(remedy.contains("--accept P42:src"), "{remedy}");
+    let workers = [("${env:TOPIC}", "_src.offset")];
+    let known = looked_at(&deployment, &workers);
+    assert_eq!(planned(&deployment, Some(&known)), []);
+    // Offline nobody follows it, as nobody looks at a topic.
+    let offline = planned(&deployment, None);
+    assert_eq!(offline.len(), 1, "{offline:?}");
+    assert_eq!(offline[0].class, Class::Warn);
+}
+
+#[test]
+fn a_reference_to_a_provider_that_is_not_declared_is_the_name_of_a_topic() {
+    let deployment = of(WORKER, "offsets.storage.topic=${env:TOPIC}\n");
+    let found = planned(&deployment, Some(&looked_at(&deployment, &[])));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].message.contains("it cannot be read from here"));
+}
+
+#[test]
+fn a_transaction_that_is_open_where_a_source_looks_stops_the_plan() {
+    let deployment = of(WORKER, "offsets.storage.topic=own\n");
+    let mut observed = looked_at(&deployment, &[]);
+    let own = observed.own_offsets.get_mut("src").expect("its own");
+    own.held = Some(Held::new());
+    own.is_open = true;
+    let found = planned(&deployment, Some(&observed));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].class, Class::Block);
+    assert!(found[0].message.contains("a transaction is open"));
 }
 
 #[test]

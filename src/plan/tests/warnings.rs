@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::builder::{SINK, SOURCE, WORKER, choices, cluster, deployment, make};
 use crate::model::connector_config::TargetState;
-use crate::model::worker_config::OwnStore;
+use crate::model::worker_config::{OwnStore, Place};
 use crate::plan::{
     Choices, Class, DamagedOffsets, Deployment, Finding, Observed, ObservedTopic, OffsetsInput,
     OwnOffsets, Plan, RunningConnector, RunningWorker, SinkGroup, Step, Stopped, StoredConnector,
@@ -336,16 +336,17 @@ fn an_own_offset_topic_is_a_block_where_it_holds_something_else() {
         let bytes = |(key, value): &(&'static str, &'static str)| {
             (
                 Bytes::from_static(key.as_bytes()),
-                Bytes::from_static(value.as_bytes()),
+                Some(Bytes::from_static(value.as_bytes())),
             )
         };
         let own = OwnOffsets {
             store: OwnStore {
                 topic: "own".to_owned(),
-                is_elsewhere: false,
+                place: Place::Here,
                 is_named: true,
             },
             held: Some(held.iter().map(bytes).collect()),
+            is_open: false,
         };
         let observed = Observed {
             own_offsets: [("src".to_owned(), own)].into(),

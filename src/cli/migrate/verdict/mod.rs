@@ -1,6 +1,7 @@
 //! One line per promise: kept, broken, or not performed.
 
 mod brought;
+mod own;
 mod promise;
 mod ran;
 
@@ -205,18 +206,10 @@ fn offsets(applied: &Plan, after: &Look, ran: bool) -> Promise {
     let found = if ran {
         ran::positions(applied, observed)
     } else {
-        copied(&plan::read_back(applied, observed), moved.len())
+        let found = copied(&plan::read_back(applied, observed), moved.len());
+        own::found(found, applied, observed)
     };
-    let found = brought::with_those_without(found, &moving);
-    let names: Vec<_> = moving.iter().map(|c| c.name.as_str()).collect();
-    let own = observed.own_offsets.iter();
-    let of_moving = own.filter(|(name, _)| names.contains(&name.as_str()));
-    match plan::unseen(of_moving) {
-        Some(unseen) if found.verdict == Verdict::Kept => {
-            not_known(OFFSETS, format!("{}; {unseen}", found.detail))
-        }
-        _ => found,
-    }
+    brought::with_those_without(found, &moving)
 }
 
 fn copied(found: &ReadBack, moved_before: usize) -> Promise {

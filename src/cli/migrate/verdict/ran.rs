@@ -1,7 +1,7 @@
 //! What is said of connectors that ran in this process: that they ran, and where they were before and after.
 
 use super::promise::{Promise, broken, kept, not_performed};
-use super::{OFFSETS, listed};
+use super::{OFFSETS, listed, own};
 use crate::io::apply::RunReport;
 use crate::plan::{Observed, Plan, SeedRecord};
 
@@ -50,7 +50,7 @@ pub(super) fn positions(applied: &Plan, after: &Observed) -> Promise {
         }
     }
     if wrong.is_empty() {
-        kept(OFFSETS, listed(said.into_iter()))
+        own::seen(kept(OFFSETS, listed(said.into_iter())), applied, after)
     } else {
         broken(OFFSETS, listed(wrong.into_iter()))
     }
@@ -64,8 +64,18 @@ fn moved(position: &SeedRecord, after: &Observed) -> Result<String, String> {
         value.map_or_else(|| "none".to_owned(), std::borrow::Cow::into_owned)
     };
     let before = position.value.as_deref();
-    let held = after.stored_offsets.get(&position.key);
-    let now = held.and_then(|held| held.value.as_deref());
+    // What a source has in a topic of its own goes over what the workers' topic has of it.
+    let own = after
+        .own_offsets
+        .get(name)
+        .and_then(|own| own.held.as_ref());
+    let now = match own {
+        Some(own) => own.get(&position.key).and_then(Option::as_deref),
+        None => {
+            let held = after.stored_offsets.get(&position.key);
+            held.and_then(|held| held.value.as_deref())
+        }
+    };
     if now == before {
         let before = shown(before);
         return Ok(format!("{name} at {before}: idle, not contradicted"));
