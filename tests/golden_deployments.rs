@@ -7,7 +7,9 @@ use bytes::Bytes;
 use connectctl::model::connector_config::{ConnectorConfig, Form, TargetState};
 use connectctl::model::offset_file::OffsetEntry;
 use connectctl::model::properties::{Document, Properties};
-use connectctl::model::worker_config::{Isolation, Isolations, OwnStore, Place, SourceStores};
+use connectctl::model::worker_config::{
+    Followed, Isolation, Isolations, OwnStore, Place, SourceStores,
+};
 use connectctl::plan::findings::{CATALOGUE, Listing, table};
 use connectctl::plan::{
     Broker, Choices, ConnectGroup, Connector, DamagedOffsets, Deployment, Elsewhere, Observed,
@@ -204,6 +206,7 @@ fn deployment(folder: &Path, case: &Case) -> Deployment {
             kafka_cluster_id: None,
             connectors: connectors.iter().map(running).collect(),
         }),
+        followed: Followed::default(),
     }
 }
 

@@ -62,6 +62,7 @@ mod live_run_health;
 mod live_run_topics;
 mod live_run_validate;
 mod live_security;
+mod live_sink_groups;
 mod live_support;
 mod live_topics;
 mod live_topics_acl;

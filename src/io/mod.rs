@@ -15,6 +15,7 @@ pub mod observe;
 pub mod offset_store;
 pub mod providers;
 pub mod rest_tls;
+pub mod sink_consumers;
 pub mod sink_groups;
 pub mod standalone;
 pub mod storage_topics;

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use crate::model::connector_config::{ConnectorConfig, TargetState};
 use crate::model::properties::Properties;
+use crate::model::worker_config::{ConsumerGroup, Followed, SinkConsumers, Unseen};
 use crate::plan::kinds::kind_of;
 use crate::plan::{
     Choices, ConnectorKind, Deployment, FileChange, FileState, PlanError, RunningConnector,
@@ -34,6 +35,16 @@ pub(super) struct Moving<'a> {
     /// Sink: effective consumer group before and after.
     pub old_group: Option<String>,
     pub group: Option<String>,
+    /// Sink: these groups instead, where they cannot be looked at.
+    pub unseen_group: Option<UnseenGroup>,
+}
+
+/// The consumer group of a sink that cannot be looked at in the target cluster, before and after.
+#[derive(Debug)]
+pub(super) struct UnseenGroup {
+    pub why: Unseen,
+    pub old: ConsumerGroup,
+    pub new: ConsumerGroup,
 }
 
 impl Moving<'_> {
@@ -146,6 +157,7 @@ fn one<'a>(
         moved: false,
         old_group: None,
         group: None,
+        unseen_group: None,
     }
 }
 
@@ -230,28 +242,39 @@ fn rename(moving: &mut [Moving<'_>], choices: &Choices) -> Result<(), PlanError>
 }
 
 /// Fills in the consumer groups of the sinks, before and after.
-pub(super) fn find_groups(moving: &mut [Moving<'_>], source: &Properties, worker: &Properties) {
+pub(super) fn find_groups(
+    moving: &mut [Moving<'_>],
+    followed: &Followed,
+    source: &Properties,
+    worker: &Properties,
+) {
+    let before = SinkConsumers::of(source, followed).seen_from(worker);
+    let after = SinkConsumers::of(worker, followed);
     for connector in moving.iter_mut().filter(|m| !m.is_source()) {
-        connector.old_group = Some(consumer_group(
-            &connector.old_name,
-            &connector.config,
-            source,
-        ));
-        connector.group = Some(consumer_group(&connector.name, &connector.config, worker));
+        let old = before.group(&connector.old_name, &connector.config);
+        let new = after.group(&connector.name, &connector.config);
+        if let Some(why) = old.unseen.or(new.unseen) {
+            connector.unseen_group = Some(UnseenGroup { why, old, new });
+        } else {
+            connector.old_group = Some(old.id);
+            connector.group = Some(new.id);
+        }
     }
 }
 
-/// Returns the consumer group of a sink: `consumer.override.group.id`, else the worker's `consumer.group.id`, else `connect-<name>`
-/// (`Worker.sinkTaskConfig`, `ConnectUtils`; the same rule in both modes).
-pub fn consumer_group(
-    name: &str,
-    config: &IndexMap<String, String>,
-    worker: &Properties,
-) -> String {
-    config
-        .get("consumer.override.group.id")
-        .or_else(|| worker.get("consumer.group.id"))
-        .map_or_else(|| format!("connect-{name}"), |id| id.trim().to_owned())
+/// Refuses to rename a sink whose group has its name where its committed offsets cannot follow: it would deliver everything again.
+pub(super) fn refuse_lost_groups(moving: &[Moving<'_>]) -> Result<(), PlanError> {
+    let left = moving.iter().filter(|m| !m.moved && m.name != m.old_name);
+    let mut left = left.filter_map(|m| Some((m, m.unseen_group.as_ref()?)));
+    match left.find(|(_, group)| group.old.id != group.new.id) {
+        None => Ok(()),
+        Some((connector, group)) => Err(PlanError::RenameOfUnseenGroup {
+            old: connector.old_name.clone(),
+            new: connector.name.clone(),
+            group: group.old.id.clone(),
+            why: group.why,
+        }),
+    }
 }
 
 /// Returns the body of `POST /connectors`: every value a string, `name` not repeated inside `config`.

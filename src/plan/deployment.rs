@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::model::connector_config::{ConnectorConfig, TargetState};
 use crate::model::offset_file::OffsetEntry;
 use crate::model::properties::{Document, Properties};
+use crate::model::worker_config::Followed;
 
 /// Everything that was read about the deployment that is to be moved.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct Deployment {
     pub copied: Option<String>,
     /// What the running standalone workers said over REST (`--source-url`).
     pub running: Option<RunningWorker>,
+    /// What references stand for that decide about the consumers of the sinks, where they could be followed.
+    pub followed: Followed,
 }
 
 #[derive(Debug, Clone)]

@@ -38,9 +38,11 @@ pub fn make(
     let converted = worker_file::convert(deployment, choices, observed, &names)?;
     let positions = positions::of_plan(&deployment.offsets, &moving, &choices.renames);
     correct_kinds(&mut moving, &positions);
-    connectors::find_groups(&mut moving, &source, &converted.properties);
+    let target = &converted.properties;
+    connectors::find_groups(&mut moving, &deployment.followed, &source, target);
 
     ownership::mark_moved(&mut moving, choices, observed);
+    connectors::refuse_lost_groups(&moving)?;
     let storage = StorageTopics::from_properties(&converted.properties)?;
     let topics = topics::plan(&storage, observed);
     let registrar = ownership::registrar(choices, observed);
@@ -176,6 +178,7 @@ fn one(
         to_seed: compared.to_seed,
         group: connector.group.clone(),
         old_group: connector.old_group.clone(),
+        unseen_group: connector.unseen_group.as_ref().map(|group| group.why),
         positions,
         already_moved: connector.moved,
         final_state: connector.final_state,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::model::worker_config::Unseen;
 use crate::plan::naming::TopicNameError;
 
 /// The inputs do not add up to a plan.
@@ -41,6 +42,15 @@ pub enum PlanError {
         new: String,
         why: &'static str,
     },
+    #[error(
+        "--rename {old}={new}: the sink would leave its consumer group {group}, and its committed offsets cannot follow: {why}"
+    )]
+    RenameOfUnseenGroup {
+        old: String,
+        new: String,
+        group: String,
+        why: Unseen,
+    },
     #[error("--set {key}: {why}")]
     SetRefused { key: String, why: &'static str },
     #[error("--replication-factor {given}: must be auto, -1 or at least 1")]
@@ -76,6 +86,9 @@ impl PlanError {
             Self::TopicName(error) => format!("add --{}-topic NAME", error.role()),
             Self::RenameOfNobody { .. } => "use the name that the connector's file gives".into(),
             Self::RenameRefused { .. } => "choose another new name".into(),
+            Self::RenameOfUnseenGroup { group, .. } => format!(
+                "leave its name, or keep the group: consumer.override.group.id={group} in its configuration"
+            ),
             Self::SetRefused { .. } => "leave that --set away".into(),
             Self::ReplicationFactor { .. } => "use --replication-factor auto".into(),
             Self::OffsetsDamaged { remedy, connector, .. } => format!(

@@ -38,7 +38,6 @@ mod topics;
 mod worker_file;
 
 pub use choices::{Choices, Rename, ReplicationFactor, Verification};
-pub use connectors::consumer_group;
 pub use deployment::{
     Connector, DamagedOffsets, Deployment, OffsetsFile, OffsetsInput, RunningConnector,
     RunningWorker, WorkerFile,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::model::connector_config::TargetState;
-use crate::model::worker_config::{StorageRole, StorageTopic};
+use crate::model::worker_config::{StorageRole, StorageTopic, Unseen};
 use crate::plan::{Class, Finding, PartitionPosition};
 
 /// What `migrate` will do, complete before anything is touched.
@@ -70,6 +70,15 @@ impl Plan {
             .iter()
             .flat_map(|c| [&c.old_group, &c.group])
             .filter_map(|group| group.as_deref())
+            .collect()
+    }
+
+    /// Says of the sinks to move whose groups cannot be looked at why that is; empty: every group can.
+    pub fn unseen_groups(&self) -> Vec<String> {
+        let moving = self.connectors.iter().filter(|c| !c.already_moved);
+        let unseen = moving.filter_map(|c| Some((c.name.as_str(), c.unseen_group?)));
+        unseen
+            .map(|(name, why)| format!("the group of {name} was not looked at: {why}"))
             .collect()
     }
 
@@ -333,6 +342,8 @@ pub struct ConnectorPlan {
     pub group: Option<String>,
     /// Sink: effective consumer group of the standalone connector; other than `group` after `--rename`.
     pub old_group: Option<String>,
+    /// Sink: why neither group can be looked at; both are `None` then.
+    pub unseen_group: Option<Unseen>,
     /// Sink: committed offset and end per partition, `topic-partition` sorted.
     pub positions: BTreeMap<(String, i32), PartitionPosition>,
     /// Already in the config topic, equal, and has left STOPPED: the topic is the truth, nothing to do.

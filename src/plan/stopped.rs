@@ -146,6 +146,15 @@ fn silence(
             why.unwrap_or_default()
         ));
     }
+    let mut unseen = to_move
+        .iter()
+        .filter_map(|m| Some((m, m.unseen_group.as_ref()?)));
+    if let Some((sink, group)) = unseen.next() {
+        return Err(format!(
+            "REST is gone, but who is in the consumer group of {} cannot be looked at: {}",
+            sink.old_name, group.why
+        ));
+    }
     let mut proof = vec!["REST is gone".to_owned()];
     if to_move.iter().any(|m| !m.is_source()) {
         proof.push("the sinks' groups are empty".to_owned());
@@ -203,7 +212,11 @@ mod tests {
     const KEY: &str = r#"["src",{"filename":"in.txt"}]"#;
 
     fn stopped(deployment: &Deployment, choices: &Choices) -> (Stopped, bool) {
-        let plan = make(deployment, choices, Some(&cluster())).expect("a plan");
+        let choices = Choices {
+            group_id: Some("g".to_owned()),
+            ..choices.clone()
+        };
+        let plan = make(deployment, &choices, Some(&cluster())).expect("a plan");
         let is_blocked = plan.blocked().any(|finding| finding.id == "P8");
         (plan.stopped, is_blocked)
     }

@@ -47,7 +47,7 @@ pub(super) async fn run(session: &Session<'_>) -> Result<Outcome, CliError> {
         let again = look(session, &mut reach).await?;
         let changed = changes::between(&seen, &again);
         if changed.is_empty() {
-            return carry_out(session, again, consent, reach).await;
+            return Box::pin(carry_out(session, again, consent, reach)).await;
         }
         for change in changed {
             session.ui.warning(&change);

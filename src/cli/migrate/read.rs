@@ -11,10 +11,10 @@ use crate::cli::capture::INVENTORY;
 use crate::cli::connect::{document, file_failed, rest_failed};
 use crate::cli::error::{CliError, Kind};
 use crate::io::files::{self, InputFile};
-use crate::io::{offset_store, standalone};
+use crate::io::{offset_store, sink_consumers, standalone};
 use crate::model::connector_config::{self, ConnectorConfig};
 use crate::model::properties::{Document, Properties};
-use crate::model::worker_config;
+use crate::model::worker_config::{self, Followed};
 use crate::plan::{
     Connector, DamagedOffsets, Deployment, OffsetsFile, OffsetsInput, RunningWorker, WorkerFile,
 };
@@ -62,6 +62,7 @@ pub(super) async fn read(args: &Migrate, timeout: Duration) -> Result<Inputs, Cl
     let running = running(args, &document.to_map(), timeout).await?;
     let offsets = offsets(args, &document, &mut files)?;
     let copied = copied(&document, &offsets);
+    let followed = followed(args, &document.to_map(), &connectors, running.as_ref());
     let worker = WorkerFile {
         path: worker_file.path,
         sha256: worker_file.sha256,
@@ -74,9 +75,38 @@ pub(super) async fn read(args: &Migrate, timeout: Duration) -> Result<Inputs, Cl
             offsets,
             copied,
             running,
+            followed,
         },
         files,
     })
+}
+
+/// Follows what decides about the consumers of sinks, before the move and after it.
+fn followed(
+    args: &Migrate,
+    worker: &Properties,
+    connectors: &[Connector],
+    running: Option<&RunningWorker>,
+) -> Followed {
+    let set = &args.target.set;
+    // By other providers a reference of the standalone worker may stand for something else.
+    if set
+        .iter()
+        .any(|(key, _)| key.starts_with("config.providers"))
+    {
+        return Followed::default();
+    }
+    let of_files = connectors.iter().flat_map(|c| &c.config.config);
+    let of_files = of_files.filter_map(|(key, value)| Some((key, value.as_ref()?)));
+    let running = running.into_iter().flat_map(|running| &running.connectors);
+    let of_running = running.flat_map(|connector| &connector.config);
+    let mut followed = sink_consumers::followed(worker, of_files.chain(of_running));
+    let mut target = worker.clone();
+    target.extend(set.iter().cloned());
+    followed
+        .worker
+        .extend(sink_consumers::followed(&target, []).worker);
+    followed
 }
 
 fn worker(path: &Path) -> Result<(InputFile, Document), CliError> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use indexmap::IndexMap;
 
 use crate::cli::args::Connection;
 use crate::cli::connect::{
@@ -19,8 +20,10 @@ use crate::io::isolation::{isolations, source_stores};
 use crate::io::kafka::cluster::Cluster;
 use crate::io::observe;
 use crate::io::offset_store::{self, OffsetStoreError};
+use crate::io::sink_consumers;
 use crate::model::worker_config::{
-    Isolation, Isolations, OwnStore, SourceStores, StorageRole, StorageTopic, StorageTopics,
+    ConsumerGroup, Isolation, Isolations, OwnStore, SinkConsumers, SourceStores, StorageRole,
+    StorageTopic, StorageTopics,
 };
 use crate::plan::offset_rows::{self, OffsetRow};
 use crate::plan::offset_seed::{self, OffsetTopic};
@@ -245,6 +248,18 @@ impl ClusterStore {
         let connectors = connectors.into_iter().map(StoredConnector::settings);
         let connectors: Vec<_> = connectors.collect();
         source_stores(&self.file.properties, &connectors).met_at(&self.reached_at)
+    }
+
+    /// Returns the consumer group of a sink of the workers.
+    pub(super) fn consumer_group(
+        &self,
+        sink: &str,
+        config: &IndexMap<String, String>,
+    ) -> ConsumerGroup {
+        let worker = &self.file.properties;
+        let followed = sink_consumers::followed(worker, config);
+        let consumers = SinkConsumers::of(worker, &followed).met_at(&self.reached_at);
+        consumers.group(sink, config)
     }
 
     /// Reads the offset topic that a connector has of its own as its tasks would; a topic that does not exist holds nothing.

@@ -18,12 +18,12 @@ use crate::cli::rest::RestFlags;
 use crate::cli::runtime;
 use crate::cli::table::{printable, table};
 use crate::io::offset_store;
-use crate::model::worker_config::{OFFSET_STORAGE_FILE_FILENAME, Place, distributed_by};
+use crate::model::worker_config::{OFFSET_STORAGE_FILE_FILENAME, Place, Unseen, distributed_by};
 use crate::plan::offset_rows::OffsetRow;
 use crate::plan::offset_truth::{
     NAME_IT, Standing, Store, StoreKind, Stores, Truth, unclear, unread,
 };
-use crate::plan::{ConnectorKind, StoredConnector, consumer_group, kinds};
+use crate::plan::{ConnectorKind, StoredConnector, kinds};
 
 /// Say which store holds the truth about a connector's position, and the position
 ///
@@ -198,11 +198,14 @@ async fn look_at_group(
         return Ok(());
     }
     let empty = IndexMap::new();
-    let group = consumer_group(
-        &stores.connector,
-        config.unwrap_or(&empty),
-        &store.file.properties,
-    );
+    let group = store.consumer_group(&stores.connector, config.unwrap_or(&empty));
+    match group.unseen {
+        Some(why) if is_sink => return Err(not_looked_at(&stores.connector, &group.id, why)),
+        // Nothing tells that it is a sink.
+        Some(_) => return Ok(()),
+        None => {}
+    }
+    let group = group.id;
     let committed = store
         .cluster
         .committed_offsets(&group)
@@ -223,6 +226,14 @@ async fn look_at_group(
     stores.kind = ConnectorKind::Sink;
     stores.add(StoreKind::ConsumerGroup, group, rows);
     Ok(())
+}
+
+fn not_looked_at(connector: &str, group: &str, why: Unseen) -> CliError {
+    let error =
+        anyhow!("{connector} goes on from consumer group {group}, which is not read: {why}");
+    CliError::new(Kind::Refused, error).hint(format!(
+        "ask one of its workers: connectctl offsets where {connector} --url URL; or run this where references can be followed"
+    ))
 }
 
 fn unknown(stores: &Stores) -> CliError {

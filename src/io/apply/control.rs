@@ -69,6 +69,7 @@ fn job(plan: &Plan, target: Target<'_>) -> Job {
         in_any_place: plan.in_any_place(),
         replaced: replaced.filter_map(stored).collect(),
         sink_groups: groups::expected(plan, target, |_| true),
+        unseen_groups: plan.unseen_groups(),
     }
 }
 

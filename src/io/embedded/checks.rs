@@ -224,10 +224,11 @@ impl Checks {
     async fn sinks(&self) -> Result<Finding, KafkaError> {
         let groups = &self.job.sink_groups;
         let wrong = sink_groups::moved(&self.cluster, groups).await?;
-        Ok(judged(wrong.into_iter(), || match groups.len() {
+        let found = judged(wrong.into_iter(), || match groups.len() {
             0 => "no sink".to_owned(),
             number => counted(number, "group"),
-        }))
+        });
+        Ok(with_unseen(found, groups.len(), &self.job.unseen_groups))
     }
 
     /// Asks the worker's own REST API.
@@ -293,6 +294,23 @@ impl Checks {
             shown.health = Health::Healthy;
         });
     }
+}
+
+/// Says of how many groups it was not seen whether they stand where they stood, and why of the first few.
+fn with_unseen(found: Finding, seen: usize, unseen: &[String]) -> Finding {
+    let Finding::Good(good) = found else {
+        return found;
+    };
+    if unseen.is_empty() {
+        return Finding::Good(good);
+    }
+    let good = (seen > 0).then_some(good);
+    let mut told: Vec<String> = good.into_iter().collect();
+    told.extend(unseen.iter().take(NAMED).cloned());
+    if let Some(more) = unseen.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        told.push(format!("{more} more were not looked at"));
+    }
+    Finding::Unseen(told.join("; "))
 }
 
 /// Says in what a connector of the topic is not as it should be.
@@ -371,6 +389,22 @@ mod tests {
         [("name", "a"), ("file", setting)]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into()
+    }
+
+    #[test]
+    fn a_group_that_cannot_be_looked_at_is_not_known_to_stand() {
+        let good = || Finding::Good("1 group".to_owned());
+        let unseen = |number: usize| vec!["elsewhere".to_owned(); number];
+        assert!(matches!(with_unseen(good(), 1, &[]), Finding::Good(_)));
+        let Finding::Unseen(told) = with_unseen(good(), 1, &unseen(NAMED + 2)) else {
+            panic!("it was not seen");
+        };
+        assert!(told.starts_with("1 group; elsewhere; "), "{told}");
+        assert!(told.ends_with("; 2 more were not looked at"), "{told}");
+        let found = with_unseen(Finding::Good("no sink".to_owned()), 0, &unseen(1));
+        assert!(matches!(found, Finding::Unseen(told) if told == "elsewhere"));
+        let bad = with_unseen(Finding::Bad("moved".into()), 1, &unseen(1));
+        assert!(matches!(bad, Finding::Bad(_)));
     }
 
     #[test]

@@ -82,6 +82,8 @@ pub struct Job {
     pub replaced: BTreeMap<String, IndexMap<String, Option<String>>>,
     /// Committed offsets of the sinks' groups, as they must be.
     pub sink_groups: BTreeMap<String, BTreeMap<(String, i32), i64>>,
+    /// Why the groups of further sinks cannot be looked at.
+    pub unseen_groups: Vec<String>,
 }
 
 /// Why an embedded worker could not begin; nothing was done.

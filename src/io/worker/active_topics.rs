@@ -13,7 +13,7 @@ impl Engine {
     pub(super) fn reset_topics(&mut self, work: &Work) {
         if let Some(found) = &mut self.found_topics {
             while let Ok(topic) = found.try_recv() {
-                self.parts.status_writer.send(topic);
+                self.parts.status_writer.send(&topic);
             }
         }
         let config = self.parts.configs.snapshot();
@@ -25,7 +25,7 @@ impl Engine {
             .collect();
         for connector in gone {
             for record in self.parts.host.topics().reset(connector) {
-                self.parts.status_writer.send(record);
+                self.parts.status_writer.send(&record);
             }
         }
     }

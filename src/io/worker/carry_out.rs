@@ -150,8 +150,8 @@ impl Engine {
         self.last_words.said(&record);
         let writer = &self.parts.status_writer;
         match only_in {
-            Some(generation) => writer.send_in(generation, record),
-            None => writer.send(record),
+            Some(generation) => writer.send_in(generation, &record),
+            None => writer.send(&record),
         }
     }
 
@@ -228,7 +228,7 @@ impl Engine {
         });
         for status in gone {
             self.last_words.said(&status);
-            self.parts.status_writer.send(status);
+            self.parts.status_writer.send(&status);
         }
     }
 

@@ -226,7 +226,7 @@ impl Engine {
             Woken::Statuses(Err(error)) => self.fell_ill(Topic::Status, &error),
             Woken::Done(done) => self.done(done),
             Woken::Report(report) => self.report(report),
-            Woken::Topic(topic) => self.parts.status_writer.send(topic),
+            Woken::Topic(topic) => self.parts.status_writer.send(&topic),
             Woken::Ask(Ask { request, answer }) => self.ask(request, answer),
             Woken::Timer => self.timeout(),
             Woken::Stop => {
@@ -308,7 +308,7 @@ impl Engine {
             topics.read(record);
             if let Some(again) = self.last_words.read(record) {
                 tracing::debug!("another worker's late status is corrected");
-                self.parts.status_writer.send(again);
+                self.parts.status_writer.send(&again);
             }
         }
         rest_server::update(&self.parts.shares.shown, |shown| {

@@ -97,6 +97,8 @@ fn of(record: &StatusRecord) -> Option<(Key, Option<&Status>)> {
 mod tests {
     use super::*;
 
+    type Then<'a> = &'a dyn Fn(&mut LastWords);
+
     fn record(state: &str, worker: &str, generation: i64) -> StatusRecord {
         StatusRecord::Task {
             connector: "c".to_owned(),
@@ -142,7 +144,7 @@ mod tests {
             task: 0,
             status: None,
         };
-        let cases: [(&dyn Fn(&mut LastWords), bool); 4] = [
+        let cases: [(Then<'_>, bool); 4] = [
             (&|words| words.has(&work, 6), true),
             (&|words| words.has(&Work::default(), 6), false),
             (&|words| words.has(&work, 1), false),

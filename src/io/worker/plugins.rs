@@ -78,7 +78,8 @@ impl Plugins {
         config: &IndexMap<String, String>,
     ) -> Result<String, PluginError> {
         let config = self.resolved(config)?;
-        Ok(native::consumer_group(&self.worker, &config, connector))
+        let worker = providers::resolve_where(&self.worker, |key| key == "consumer.group.id")?;
+        Ok(native::consumer_group(&worker, &config, connector))
     }
 
     /// Finds the class of a configuration.
@@ -228,6 +229,26 @@ mod tests {
             none.to_string(),
             "connector config {topics} contains no connector type"
         );
+    }
+
+    #[test]
+    fn the_group_of_the_worker_file_is_followed_as_the_connectors_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("names");
+        std::fs::write(&file, "worker=w\nown=o\n").unwrap();
+        let reference = |key: &str| format!("${{file:{}:{key}}}", file.display());
+        let plugins = Plugins::new(&config(&[
+            ("config.providers", "file"),
+            (
+                "config.providers.file.class",
+                "org.apache.kafka.common.config.provider.FileConfigProvider",
+            ),
+            ("consumer.group.id", &reference("worker")),
+        ]));
+        let group = |sink: &[(&str, &str)]| plugins.consumer_group("c", &config(sink)).unwrap();
+        assert_eq!(group(&[]), "w");
+        let own = reference("own");
+        assert_eq!(group(&[("consumer.override.group.id", &own)]), "o");
     }
 
     #[test]

@@ -66,13 +66,13 @@ impl StatusWriter {
         }
     }
 
-    pub(super) fn send(&self, status: StatusRecord) {
-        self.put(&status, None);
+    pub(super) fn send(&self, status: &StatusRecord) {
+        self.put(status, None);
     }
 
     /// Likewise, unless it comes to be late and the worker is in another generation than this by then.
-    pub(super) fn send_in(&self, generation: i32, status: StatusRecord) {
-        self.put(&status, Some(generation));
+    pub(super) fn send_in(&self, generation: i32, status: &StatusRecord) {
+        self.put(status, Some(generation));
     }
 
     fn put(&self, status: &StatusRecord, only_in: Option<i32>) {

@@ -5,6 +5,7 @@
 mod advertised;
 mod isolation;
 mod settings;
+mod sink_consumers;
 mod source_stores;
 mod storage_topics;
 
@@ -13,6 +14,7 @@ use super::properties::Properties;
 pub use advertised::AdvertisedListener;
 pub use isolation::{Isolation, Isolations};
 pub use settings::{Default, Mode, SETTINGS, Setting, Type, setting};
+pub use sink_consumers::{ConsumerGroup, Followed, SinkConsumers, Unseen};
 pub use source_stores::{OWN_TOPIC, OwnStore, Place, SourceStores};
 pub use storage_topics::{StorageRole, StorageTopic, StorageTopics, WorkerConfigError};
 

@@ -423,6 +423,14 @@ pub const CATALOGUE: &[Pitfall] = &[
         listed: &[(Warn, "a_sink_without_committed_offsets_is_a_warning")],
     },
     Pitfall {
+        id: "sink-group-unseen",
+        what: "a sink's consumer group is in another Kafka cluster than the workers', or up to a config provider: it cannot be looked at",
+        listed: &[
+            (Block, "sink-group-elsewhere"),
+            (Block, "sink-group-by-reference"),
+        ],
+    },
+    Pitfall {
         id: "group-in-use",
         what: "connectors are not registered or not in their final state, and workers run already: no embedded worker joins",
         listed: &[(Block, "workers-before-the-final-states")],

@@ -178,7 +178,9 @@ fn group_of_another_protocol(evidence: &Evidence<'_>, findings: &mut Findings<'_
             );
     }
     for connector in evidence.moving {
-        if connector.group.as_ref() == Some(group) {
+        let unseen = connector.unseen_group.as_ref().map(|unseen| &unseen.new.id);
+        // Connect compares the names alone, whichever Kafka cluster the sink's group is in.
+        if connector.group.as_ref().or(unseen) == Some(group) {
             findings.block(
                 "P18",
                 connector.name.clone(),

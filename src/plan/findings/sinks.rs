@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Evidence, Findings};
-use crate::plan::connectors::Moving;
+use crate::model::worker_config::Unseen;
+use crate::plan::connectors::{Moving, UnseenGroup};
 use crate::plan::{ConnectorKind, Observed, ownership};
 
 /// Kafka's default `offsets.retention.minutes`: seven days.
@@ -16,6 +17,10 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             continue;
         }
         sinks += 1;
+        if let Some(group) = &connector.unseen_group {
+            unseen_group(connector, group, findings);
+            continue;
+        }
         another_group(evidence, connector, findings);
         if let Some(observed) = evidence.observed {
             committed(connector, observed, findings);
@@ -24,6 +29,34 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     if sinks > 0 {
         retention(evidence, findings);
     }
+}
+
+/// Neither whether a standalone worker is in it nor where it stands is known of such a group, before the move and after it.
+fn unseen_group(connector: &Moving<'_>, group: &UnseenGroup, findings: &mut Findings<'_>) {
+    let (name, origin) = (&connector.name, connector.origin());
+    let (old, new, why) = (&group.old, &group.new, group.why);
+    if (&old.id, &old.servers) != (&new.id, &new.servers) && connector.old_name == *name {
+        findings.block(
+            "P17",
+            name.clone(),
+            format!("sink {name} would change its consumer group or the Kafka cluster of its consumers, and read its topics again from the beginning"),
+            "leave consumer.group.id and consumer.bootstrap.servers of the worker as they are",
+        );
+    }
+    let ways = match why {
+        Unseen::Elsewhere => {
+            "give its consumers the bootstrap.servers of the workers if it is the same cluster"
+        }
+        Unseen::Unnamed | Unseen::PerhapsElsewhere => {
+            "run this where the reference can be followed"
+        }
+    };
+    findings.block(
+        "sink-group-unseen",
+        name.clone(),
+        format!("{origin}: the consumer group of sink {name}, {}, cannot be looked at: {why}. Neither who is in it is known nor whether it stays where it stands", new.id),
+        format!("{ways}; or, once its standalone worker is certainly stopped, --accept sink-group-unseen:{name}"),
+    );
 }
 
 fn another_group(evidence: &Evidence<'_>, connector: &Moving<'_>, findings: &mut Findings<'_>) {
@@ -72,6 +105,11 @@ fn another_group(evidence: &Evidence<'_>, connector: &Moving<'_>, findings: &mut
             "choose another new name",
         );
     } else {
+        let copied = match evidence.observed {
+            None => "with a cluster to look at, the committed offsets are copied to the new group",
+            Some(_) if held_old.is_empty() => "the old group has no committed offsets to copy",
+            Some(_) => "the committed offsets are copied to the new group",
+        };
         findings.fixed(
             "P17",
             name.clone(),
@@ -79,7 +117,7 @@ fn another_group(evidence: &Evidence<'_>, connector: &Moving<'_>, findings: &mut
                 "sink {} becomes {name}, so its consumer group changes from {old} to {new}",
                 connector.old_name
             ),
-            "the committed offsets are copied to the new group",
+            copied,
         );
     }
 }

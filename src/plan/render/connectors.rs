@@ -102,6 +102,9 @@ fn verdict(connector: &ConnectorPlan, plan: &Plan) -> String {
 }
 
 fn sink(connector: &ConnectorPlan, plan: &Plan) -> String {
+    if let Some(why) = connector.unseen_group {
+        return format!("sink, its group is not looked at: {why}; nothing to copy");
+    }
     let group = visible(connector.group.as_deref().unwrap_or_default());
     if plan.cluster.is_none() {
         return format!("sink, group {group}, not looked at; nothing to copy");

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::model::connector_config::{ConnectorConfig, Form, TargetState};
 use crate::model::offset_file::OffsetEntry;
 use crate::model::properties::{Document, Properties};
+use crate::model::worker_config::Followed;
 use crate::plan::{
     Broker, Choices, Connector, Deployment, Observed, OffsetsFile, OffsetsInput, Plan, PlanError,
     ReplicationFactor, WorkerFile,
@@ -39,6 +40,7 @@ pub(crate) fn deployment(worker: &str, connectors: &[&str]) -> Deployment {
         offsets: OffsetsInput::Missing(PathBuf::from("/tmp/connect.offsets")),
         copied: None,
         running: None,
+        followed: Followed::default(),
     }
 }
 

@@ -7,5 +7,6 @@ mod model_cluster;
 mod own_store;
 mod permissions;
 mod target;
+mod unseen_groups;
 mod warnings;
 mod whole;

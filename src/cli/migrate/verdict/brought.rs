@@ -85,6 +85,7 @@ mod tests {
 
     fn planned(deployment: &Deployment) -> Plan {
         let accepting = Choices {
+            group_id: Some("g".to_owned()),
             accept: ["P7", "no-position"].map(str::to_owned).into(),
             ..choices()
         };

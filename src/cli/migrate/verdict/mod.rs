@@ -268,7 +268,8 @@ fn sink_groups(
     let groups: Vec<_> = moving
         .filter_map(|c| Some((c.old_group.as_deref()?, c.group.as_deref()?)))
         .collect();
-    if groups.is_empty() {
+    let unseen = applied.unseen_groups();
+    if groups.is_empty() && unseen.is_empty() {
         return kept(SINK_GROUPS, "no sink connector to move".into());
     }
     // The embedded worker of a control run resumes nobody: as long as no worker is in the Connect group, who moves a sink is somebody else.
@@ -283,20 +284,25 @@ fn sink_groups(
         .iter()
         .flat_map(|(from, to)| moved_positions(from, to, old, new, resumed))
         .collect();
-    if wrong.is_empty() {
-        let names = groups.iter().map(|(from, to)| {
-            if ran {
-                ran::sink(from, to, old, new)
-            } else if from == to {
-                (*from).to_owned()
-            } else {
-                format!("{to} where {from} stood")
-            }
-        });
-        kept(SINK_GROUPS, listed(names))
-    } else {
-        broken(SINK_GROUPS, wrong.join("; "))
+    if !wrong.is_empty() {
+        return broken(SINK_GROUPS, wrong.join("; "));
     }
+    let names = groups.iter().map(|(from, to)| {
+        if ran {
+            ran::sink(from, to, old, new)
+        } else if from == to {
+            (*from).to_owned()
+        } else {
+            format!("{to} where {from} stood")
+        }
+    });
+    let stood = listed(names);
+    if unseen.is_empty() {
+        return kept(SINK_GROUPS, stood);
+    }
+    let told = [stood, listed(unseen.into_iter())];
+    let told: Vec<String> = told.into_iter().filter(|text| !text.is_empty()).collect();
+    not_known(SINK_GROUPS, told.join("; "))
 }
 
 /// Names the first few and counts the rest: a deployment may have thousands.
@@ -550,6 +556,26 @@ mod tests {
             assert_eq!(stay(not_performed(name, "--no-offsets")), None);
         }
         assert_eq!(stay(unknown(TOPICS)), None);
+    }
+
+    #[test]
+    fn a_group_that_could_not_be_looked_at_is_not_known_to_be_unchanged() {
+        let sink = format!("{SINK}consumer.override.bootstrap.servers=other:9092\n");
+        let choices = Choices {
+            accept: ["sink-group-unseen".to_owned()].into(),
+            source_stopped: true,
+            ..choices()
+        };
+        let plan = make(&deployment(WORKER, &[&sink]), &choices, Some(&cluster()));
+        let plan = plan.expect("a plan");
+        let promise = sink_groups(&plan, Some(&cluster()), Some(&cluster()), false);
+        assert_eq!(promise.verdict, Verdict::NotKnown, "{promise:?}");
+        assert!(
+            promise
+                .detail
+                .starts_with("the group of local-file-sink was not looked at: ")
+        );
+        assert_eq!(stopped(&plan).verdict, Verdict::NotPerformed);
     }
 
     #[test]

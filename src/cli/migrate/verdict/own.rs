@@ -62,9 +62,10 @@ mod tests {
         make(&file, &choices(), Some(&cluster())).expect("a plan")
     }
 
-    /// A source that has this in a topic of its own.
-    fn holding(place: Place, held: Option<Option<&'static str>>) -> Observed {
+    /// A source that has this in a topic of its own, a tombstone perhaps; nothing: it was not read.
+    fn holding(place: Place, held: &[Option<&'static str>]) -> Observed {
         let mut observed = cluster();
+        let held = held.first();
         let held = held.map(|value| Held::from([(KEY.into(), value.map(Bytes::from))]));
         let store = OwnStore {
             topic: "own".to_owned(),
@@ -87,10 +88,10 @@ mod tests {
     #[test]
     fn what_is_read_back_is_kept_only_where_the_source_finds_it() {
         assert_eq!(judged(&cluster()).verdict, Verdict::Kept);
-        let there = holding(Place::Here, Some(Some(VALUE)));
+        let there = holding(Place::Here, &[Some(VALUE)]);
         assert_eq!(judged(&there).verdict, Verdict::Kept);
         for other in [None, Some(r#"{"position":9}"#)] {
-            let mut other = holding(Place::Here, Some(other));
+            let mut other = holding(Place::Here, &[other]);
             let broken = judged(&other);
             assert_eq!(broken.verdict, Verdict::Broken, "{broken:?}");
             assert!(broken.detail.contains("offset topic own"), "{broken:?}");
@@ -121,12 +122,12 @@ mod tests {
     #[test]
     fn what_was_not_looked_at_is_not_known() {
         for unread in [Place::Here, Place::Elsewhere, Place::Unnamed] {
-            let promise = judged(&holding(unread, None));
+            let promise = judged(&holding(unread, &[]));
             assert_eq!(promise.verdict, Verdict::NotKnown, "{promise:?}");
             assert!(promise.detail.starts_with("read back; not looked at"));
         }
         for unclear in [Place::HereOrElsewhere, Place::WorkersOrElsewhere] {
-            let promise = judged(&holding(unclear, Some(Some(VALUE))));
+            let promise = judged(&holding(unclear, &[Some(VALUE)]));
             assert_eq!(promise.verdict, Verdict::NotKnown, "{promise:?}");
         }
     }

@@ -69,12 +69,11 @@ fn moved(position: &SeedRecord, after: &Observed) -> Result<String, String> {
         .own_offsets
         .get(name)
         .and_then(|own| own.held.as_ref());
-    let now = match own {
-        Some(own) => own.get(&position.key).and_then(Option::as_deref),
-        None => {
-            let held = after.stored_offsets.get(&position.key);
-            held.and_then(|held| held.value.as_deref())
-        }
+    let now = if let Some(own) = own {
+        own.get(&position.key).and_then(Option::as_deref)
+    } else {
+        let held = after.stored_offsets.get(&position.key);
+        held.and_then(|held| held.value.as_deref())
     };
     if now == before {
         let before = shown(before);

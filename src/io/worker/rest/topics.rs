@@ -30,7 +30,7 @@ pub(super) async fn reset(
         return refuse(StatusCode::SERVICE_UNAVAILABLE, message);
     };
     for topic in topics.unwrap_or_default() {
-        statuses.send(StatusRecord::Topic {
+        statuses.send(&StatusRecord::Topic {
             topic,
             connector: name.clone(),
             discovery: None,
