@@ -3,13 +3,18 @@
 //!
 //! What holds after every step: only what is assigned is taken up; only the leader of the present generation writes what is the
 //! leader's to write, and says which generation that is; one thing is written or read at a time; and in the end every request has been
-//! answered once.
+//! answered once. What else it says is true when it says it ([`expected`]): tasks are started once, paused, resumed and stopped while
+//! they run and because they should be; statuses are of what is owned and as it is; followers alone hand tasks to a leader, leaders
+//! alone prune; and the member is told to join, poll and leave when there is a reason.
+
+mod expected;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use connectctl::model::connector_config::TargetState;
 use connectctl::model::storage_records::{
-    ConfigChange, commit_record, connector_record, target_state_record, task_record,
+    ConfigChange, ConfigState, commit_record, connector_record, target_state_record, task_record,
 };
 use connectctl::protocol::connect_group::{Assignment, CONNECTOR_TASK, ConnectProtocol, Work};
 use connectctl::worker::config_log::ConfigLog;
@@ -20,9 +25,10 @@ use connectctl::worker::member::Membership;
 use indexmap::IndexMap;
 
 use crate::support::random::Random;
+use expected::{Counts, Expected, Seen};
 
 const SEEDS: u64 = 1_000;
-const EVENTS: u64 = 150;
+const EVENTS: u64 = 250;
 const CONNECTORS: [&str; 3] = ["a", "b", "c"];
 
 /// What the herder waits for.
@@ -35,6 +41,13 @@ enum Question {
     Tasks(String),
     Forward(String, u64),
     Ended(Work),
+}
+
+impl Question {
+    /// Of these one is asked at a time.
+    fn is_of_the_log(&self) -> bool {
+        matches!(self, Self::Read | Self::Write(_) | Self::Key)
+    }
 }
 
 struct Trial {
@@ -54,8 +67,8 @@ struct Trial {
     generation: i32,
     has_begun: bool,
     stopped: bool,
-    /// Tasks started and batches written: a trial in which nothing happens proves nothing.
-    started: u64,
+    expected: Expected,
+    /// Batches: a trial in which nothing happens proves nothing.
     written: u64,
 }
 
@@ -78,7 +91,7 @@ impl Trial {
             generation: 0,
             has_begun: false,
             stopped: false,
-            started: 0,
+            expected: Expected::default(),
             written: 0,
         }
     }
@@ -86,15 +99,32 @@ impl Trial {
     fn step(&mut self, event: Event) {
         self.now += self.random.below(2_000);
         self.steps += 1;
-        let said = format!("step {}", self.steps);
+        let said = format!("step {}, {event:?}", self.steps);
+        let before = Arc::clone(self.herder.config());
+        self.expected.begin(matches!(event, Event::Unread));
+        if matches!(event, Event::Started(_) | Event::Assigned(_)) {
+            self.expected.calls_for_poll();
+        }
         for action in self.herder.step(self.now, event) {
-            self.take(action, &said);
+            self.take(action, &before, &said);
         }
         let foreign = self.herder.running().difference(&self.allowed);
         assert!(foreign.is_empty(), "{foreign} is taken up after {said}");
+        let is_calm = !self.questions.iter().any(Question::is_of_the_log);
+        let seen = Seen {
+            herder: &self.herder,
+            before: &before,
+            after: &said,
+        };
+        self.expected.expect_order(&self.allowed, is_calm, seen);
     }
 
-    fn take(&mut self, action: Action, after: &str) {
+    fn take(&mut self, action: Action, before: &ConfigState, after: &str) {
+        let seen = Seen {
+            herder: &self.herder,
+            before,
+            after,
+        };
         match action {
             Action::ReadToEnd { .. } => self.ask_alone(Question::Read, after),
             Action::Write {
@@ -118,22 +148,35 @@ impl Trial {
                 self.questions.push(Question::Tasks(connector));
             }
             Action::ForwardTasks {
-                connector, number, ..
+                connector,
+                number,
+                leader_url,
+                configs,
             } => {
+                assert_eq!(configs, [config()], "after {after}");
+                self.expected
+                    .forwards(&connector, number, &leader_url, seen);
                 self.questions.push(Question::Forward(connector, number));
             }
             Action::StartTask {
-                connector, task, ..
+                connector,
+                task,
+                state,
+                ..
             } => {
+                self.expected.starts(&connector, task, seen);
+                self.expected.starts_as(&connector, task, state.target);
                 self.expect_assigned(&connector, task, after);
-                self.started += 1;
             }
-            Action::StopTasks(work) => self.questions.push(Question::Ended(work)),
-            Action::Member(_)
-            | Action::Status(_)
-            | Action::PruneStatuses(_)
-            | Action::PauseTasks(_)
-            | Action::ResumeTasks(_) => {}
+            Action::StopTasks(work) => {
+                self.expected.stops(&work, after);
+                self.questions.push(Question::Ended(work));
+            }
+            Action::PauseTasks(work) => self.expected.pauses(&work, seen),
+            Action::ResumeTasks(work) => self.expected.resumes(&work, seen),
+            Action::Status(status) => self.expected.publishes(status, &self.allowed, seen),
+            Action::PruneStatuses(config) => self.expected.prunes(&config, seen),
+            Action::Member(event) => self.expected.tells_member(&event, seen),
         }
     }
 
@@ -169,10 +212,7 @@ impl Trial {
     /// One thing is written or read at a time.
     #[track_caller]
     fn ask_alone(&mut self, question: Question, after: &str) {
-        let other = self
-            .questions
-            .iter()
-            .find(|asked| matches!(asked, Question::Read | Question::Write(_) | Question::Key));
+        let other = self.questions.iter().find(|asked| asked.is_of_the_log());
         assert!(
             other.is_none(),
             "{question:?} beside {other:?} after {after}"
@@ -191,10 +231,10 @@ impl Trial {
     /// Somebody else writes.
     fn somebody_writes(&mut self) {
         let name = *self.random.pick(&CONNECTORS);
-        let records = match self.random.index(4) {
-            0 => vec![connector_record(name, &config())],
-            1 => vec![task_record(name, 0, &config()), commit_record(name, 1)],
-            2 => vec![target_state_record(name, *self.random.pick(&TARGETS))],
+        let records = match self.random.index(8) {
+            0 | 1 => vec![connector_record(name, &config())],
+            2..=4 => vec![task_record(name, 0, &config()), commit_record(name, 1)],
+            5 | 6 => vec![target_state_record(name, *self.random.pick(&TARGETS))],
             _ => {
                 let (key, _) = connector_record(name, &config());
                 return self.write(vec![Record { key, value: None }]);
@@ -225,7 +265,12 @@ impl Trial {
                 }
             }
         }
-        let revoked = self.herder.running().difference(&assigned);
+        // Under the eager protocol a member gives up everything before it joins.
+        let before = self.herder.membership().map(|m| m.protocol);
+        let revoked = match before {
+            Some(ConnectProtocol::Eager) => self.herder.running().clone(),
+            _ => self.herder.running().difference(&assigned),
+        };
         if !revoked.is_empty() {
             self.allowed = self.allowed.difference(&revoked);
             self.step(Event::Revoked(revoked));
@@ -240,11 +285,6 @@ impl Trial {
             *self.random.pick(&[0, 0, 0, 1, -1])
         };
         let failed = !is_right && self.random.percent(10);
-        self.allowed = if failed {
-            Work::default()
-        } else {
-            assigned.clone()
-        };
         // When it failed nothing is assigned, and what was owned before still is.
         self.allowed = if failed {
             self.herder.running().clone()
@@ -295,7 +335,11 @@ impl Trial {
         let failed = || "no".to_owned();
         match self.questions.swap_remove(at) {
             Question::Read if well => {
+                // They come while it reads.
+                self.questions.push(Question::Read);
                 self.tell_news();
+                self.questions
+                    .retain(|asked| !matches!(asked, Question::Read));
                 self.step(Event::Read(self.log.snapshot()));
             }
             Question::Read => self.step(Event::Unread),
@@ -329,7 +373,14 @@ impl Trial {
                     outcome,
                 });
             }
-            Question::Ended(work) => self.step(Event::Ended(work)),
+            Question::Ended(work) => {
+                // Their last words come before.
+                for (connector, task) in work.tasks() {
+                    self.task_says(connector, task, TaskState::Stopped);
+                }
+                self.expected.ended(&work);
+                self.step(Event::Ended(work));
+            }
         }
     }
 
@@ -365,9 +416,22 @@ impl Trial {
         self.step(Event::Request(id, request));
     }
 
+    fn task_says(&mut self, connector: &str, task: i32, state: TaskState) {
+        let was_known = self.expected.is_known(connector, task);
+        self.expected.task_says(connector, task, &state);
+        let said = format!("{connector} {task} said {state:?}");
+        self.step(Event::Task {
+            connector: connector.to_owned(),
+            task,
+            state,
+        });
+        self.expected
+            .expect_published(connector, task, was_known, &said);
+    }
+
     fn something_happens(&mut self) {
         match self.random.index(12) {
-            0 => self.somebody_writes(),
+            0 | 10 => self.somebody_writes(),
             1 => self.tell_news(),
             2 | 3 => self.request(),
             4 if !self.has_begun => {
@@ -385,13 +449,9 @@ impl Trial {
                         trace: "no".to_owned(),
                     },
                 ];
-                let connector = (*self.random.pick(&CONNECTORS)).to_owned();
+                let connector = *self.random.pick(&CONNECTORS);
                 let state = self.random.pick(&states).clone();
-                self.step(Event::Task {
-                    connector,
-                    task: 0,
-                    state,
-                });
+                self.task_says(connector, 0, state);
             }
             9 if self.random.percent(3) && self.has_begun => {
                 self.stopped = true;
@@ -442,7 +502,7 @@ fn config() -> IndexMap<String, String> {
 #[test]
 fn in_any_order_of_events_only_assigned_work_starts_leaders_alone_write_and_every_request_is_answered_once()
  {
-    let (mut started, mut written, mut asked) = (0, 0, 0);
+    let (mut counts, mut written, mut asked) = (Counts::default(), 0, 0);
     for seed in 0..SEEDS {
         let trial = std::panic::catch_unwind(|| {
             let mut trial = Trial::new(seed);
@@ -459,12 +519,27 @@ fn in_any_order_of_events_only_assigned_work_starts_leaders_alone_write_and_ever
             trial
         });
         let trial = trial.unwrap_or_else(|_| panic!("seed {seed}, see above"));
-        started += trial.started;
+        counts.add(trial.expected.counts);
         written += trial.written;
         asked += trial.asked;
     }
     assert!(
-        started > SEEDS / 4 && written > SEEDS / 2 && asked > 10 * SEEDS,
-        "{started} {written} {asked}"
+        written > SEEDS / 2 && asked > 10 * SEEDS,
+        "{written} {asked}"
     );
+    let Counts {
+        started,
+        paused,
+        resumed,
+        stopped,
+        statuses,
+        forwarded,
+        pruned,
+        rounds,
+        calm,
+    } = counts;
+    let said = [
+        started, paused, resumed, stopped, statuses, forwarded, pruned, rounds, calm,
+    ];
+    assert!(said.iter().all(|times| *times >= 10), "{counts:?}");
 }

@@ -333,6 +333,8 @@ impl Herder {
         } else {
             self.staged.renew_tasks(&mut self.running);
             let new = assignment.assigned.difference(&self.running);
+            // What waits to be started again is, once.
+            let new = new.difference(&self.work.restarting);
             self.running = assignment.assigned.clone();
             self.round = Round::Resolved;
             self.take_up(&new, actions);

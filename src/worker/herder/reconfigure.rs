@@ -92,7 +92,11 @@ impl Herder {
             Ok(configs) => configs,
             Err(trace) => {
                 self.forget_reconfiguration(connector);
-                return self.connector_failed(connector, trace, actions);
+                // One that was stopped, or taken away, while it was asked has not failed here.
+                if self.is_started(connector) {
+                    self.connector_failed(connector, trace, actions);
+                }
+                return;
             }
         };
         let state = self.config.connectors.get(connector);

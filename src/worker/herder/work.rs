@@ -36,7 +36,7 @@ pub(super) struct Running {
     /// Tasks that were told to stop and have not yet.
     pub(super) stopping: Work,
     /// What starts again when they have.
-    restarting: Work,
+    pub(super) restarting: Work,
     /// Whose restart a user asked for: it is published.
     announced: Work,
 }
