@@ -87,6 +87,7 @@ struct Cluster {
     source_answers: Option<Vec<String>>,
     source_rest_gone: bool,
     handed_over: BTreeSet<String>,
+    offsets_before: Option<String>,
 }
 
 impl Default for Cluster {
@@ -112,6 +113,7 @@ impl Default for Cluster {
             source_answers: None,
             source_rest_gone: true,
             handed_over: BTreeSet::new(),
+            offsets_before: None,
         }
     }
 }
@@ -387,6 +389,7 @@ fn observed(cluster: &Cluster) -> Observed {
         source_rest_gone: cluster.source_rest_gone,
         source_unclear: Vec::new(),
         handed_over: cluster.handed_over.clone(),
+        offsets_before: cluster.offsets_before.clone(),
     }
 }
 

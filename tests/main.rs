@@ -36,6 +36,7 @@ mod live_log;
 mod live_migrate;
 mod live_migrate_changes;
 mod live_migrate_interrupted;
+mod live_migrate_native;
 mod live_migrate_rename;
 mod live_migrate_stopped;
 mod live_migrate_target;

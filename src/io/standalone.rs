@@ -1,10 +1,12 @@
 //! A running standalone worker, as its REST API shows it.
 
+use std::collections::BTreeSet;
+
 use tokio::task::JoinSet;
 
 use crate::io::connect_rest::{ConnectRest, RestError};
 use crate::model::connector_config::TargetState;
-use crate::model::rest::{ConnectorOffset, Expanded, is_addressable};
+use crate::model::rest::{ConnectorOffset, ConnectorStatus, Expanded, is_addressable};
 use crate::plan::{RunningConnector, RunningWorker};
 
 /// Requests for offsets at one time.
@@ -29,6 +31,26 @@ pub async fn inventory(rest: &ConnectRest) -> Result<RunningWorker, RestError> {
         kafka_cluster_id: root.kafka_cluster_id,
         connectors,
     })
+}
+
+/// Returns what shows that a worker is a distributed one; `None`: nothing, as of one that is alone in its group.
+pub async fn sign_of_distributed(rest: &ConnectRest) -> Result<Option<String>, RestError> {
+    if rest.root().await?.is_native() {
+        return Ok(Some("it is one of connectctl run".to_owned()));
+    }
+    let connectors = rest.connectors().await?;
+    let statuses = connectors.values().filter_map(|c| c.status.as_ref());
+    let workers: BTreeSet<&str> = statuses.flat_map(workers_of).collect();
+    let shown: Vec<&str> = workers.into_iter().collect();
+    Ok((shown.len() > 1).then(|| format!("its connectors run on {}", shown.join(", "))))
+}
+
+/// A connector that is stopped is nowhere; what is not assigned is on the worker that had it last.
+fn workers_of(status: &ConnectorStatus) -> impl Iterator<Item = &str> {
+    let states = status.tasks.iter().map(|t| (&t.state, &t.worker_id));
+    let states = states.chain([(&status.connector.state, &status.connector.worker_id)]);
+    let placed = states.filter(|(state, id)| *state != "UNASSIGNED" && !id.is_empty());
+    placed.map(|(_, id)| id.as_str())
 }
 
 /// Returns two workers of one deployment as one. A connector that both run is stopped only if both say so.
@@ -111,5 +133,20 @@ fn shown_offsets(
             Ok(None)
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_workers_are_a_group_and_what_is_not_assigned_tells_nothing() {
+        let status = |text: &str| -> ConnectorStatus { serde_json::from_str(text).unwrap() };
+        let status = status(
+            r#"{"name":"a","connector":{"state":"RUNNING","worker_id":"h:1"},"tasks":[{"id":0,"state":"RUNNING","worker_id":"h:2"},{"id":1,"state":"UNASSIGNED","worker_id":"h:3"}]}"#,
+        );
+        let workers: BTreeSet<&str> = workers_of(&status).collect();
+        assert_eq!(workers.into_iter().collect::<Vec<_>>(), ["h:1", "h:2"]);
     }
 }

@@ -17,6 +17,16 @@ pub struct Root {
     pub kafka_cluster_id: Option<String>,
 }
 
+/// What a worker of `connectctl run` has in the place of the commit that it was built from.
+pub const NATIVE: &str = "connectctl";
+
+impl Root {
+    /// Returns whether a worker of `connectctl run` answers; its version is not one of Kafka.
+    pub fn is_native(&self) -> bool {
+        self.commit == NATIVE
+    }
+}
+
 /// `GET /connectors/X`, and `info` of `expand=info` (`ConnectorInfo`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectorInfo {

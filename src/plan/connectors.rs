@@ -32,6 +32,8 @@ pub(super) struct Moving<'a> {
     pub final_state: TargetState,
     /// The topic, not the file, is the truth about it: see `ownership::mark_moved`.
     pub moved: bool,
+    /// `--overwrite-offsets` takes that back although it is not STOPPED: nobody is in the group, and it is stopped first.
+    pub redone: bool,
     /// Sink: effective consumer group before and after.
     pub old_group: Option<String>,
     pub group: Option<String>,
@@ -155,6 +157,7 @@ fn one<'a>(
         differing,
         final_state: final_state(config, running, choices),
         moved: false,
+        redone: false,
         old_group: None,
         group: None,
         unseen_group: None,

@@ -57,6 +57,8 @@ pub struct Observed {
     /// Connectors that an earlier run handed over to this cluster and Connect group, as the report in the output folder
     /// says: what became of them since is not a foreigner's doing.
     pub handed_over: BTreeSet<String>,
+    /// SHA-256 of the offsets file as that earlier run read it.
+    pub offsets_before: Option<String>,
 }
 
 impl Observed {

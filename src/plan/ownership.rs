@@ -7,16 +7,30 @@ use indexmap::IndexMap;
 use crate::model::connector_config::TargetState;
 use crate::model::offset_key::OffsetKey;
 use crate::plan::connectors::Moving;
-use crate::plan::{Choices, Observed, Ownership, Registrar, Registration, StoredConnector};
+use crate::plan::positions::Positions;
+use crate::plan::{Choices, Observed, Ownership, Registrar, Registration, StoredConnector, seed};
 
 /// Says of every connector whether the topic, not the file, is the truth about it.
 pub(super) fn mark_moved(
     moving: &mut [Moving<'_>],
+    positions: &Positions,
     choices: &Choices,
     observed: Option<&Observed>,
 ) {
-    for connector in moving {
+    for connector in moving.iter_mut() {
         connector.moved = has_moved(connector, choices, observed);
+    }
+    let Some(observed) = observed.filter(|_| choices.overwrite_offsets) else {
+        return;
+    };
+    // Nobody is in the group, and the embedded worker stops a connector before anybody could start it.
+    if registrar(choices, Some(observed)) != Registrar::Control {
+        return;
+    }
+    let differ = seed::differ(moving, positions, &observed.stored_offsets);
+    for ((connector, differs), of) in moving.iter_mut().zip(differ).zip(&positions.of) {
+        connector.redone = connector.moved && connector.is_source() && differs && of.live() > 0;
+        connector.moved &= !connector.redone;
     }
 }
 
@@ -190,7 +204,7 @@ pub(super) fn registration(
     match stored(connector, observed) {
         _ if registrar == Registrar::Nobody => Registration::NotPlanned,
         None => Registration::Create,
-        Some(stored) if is_equal(connector, stored) => Registration::Present,
+        Some(stored) if is_equal(connector, stored) && !connector.redone => Registration::Present,
         Some(_) => Registration::Update,
     }
 }

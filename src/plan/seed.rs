@@ -45,7 +45,7 @@ pub(super) struct Compared {
     pub to_seed: usize,
     /// Positions that the file says are reset and that the topic does not hold.
     pub resets: usize,
-    /// Keys for which the topic holds another value.
+    /// Keys for which the topic holds another value; of a connector that has moved, none too.
     pub different: Examples,
     /// Keys of this connector that only the topic has.
     pub extra: Examples,
@@ -97,6 +97,26 @@ pub(super) fn plan(
         seeding.of_old_names = of_old_names(moving, observed, stored, partitions);
     }
     seeding
+}
+
+/// Says of each connector whether the topic holds other positions of it than the file.
+pub(super) fn differ(
+    moving: &[Moving<'_>],
+    positions: &Positions,
+    stored: &StoredOffsets,
+) -> Vec<bool> {
+    let wanted = moving.iter().zip(&positions.of);
+    let wanted: Vec<Wanted<'_>> = wanted
+        .map(|(connector, of)| Wanted {
+            name: &connector.name,
+            positions: &of.positions,
+            is_source: connector.is_source(),
+            moved: true,
+            overwrite: false,
+        })
+        .collect();
+    let compared = compare(&wanted, stored, None).of.into_iter();
+    compared.map(|of| of.different.count > 0).collect()
 }
 
 /// Returns tombstones for what the topic holds under names that the plan gives up.
@@ -186,7 +206,9 @@ fn in_file(
             compared.resets += usize::from(held_value.is_none());
             continue;
         }
-        if held_value.is_some() && !is_same {
+        // Of one that has moved, the topic is to have what the file has.
+        let is_told = held_value.is_some() || compared.moved;
+        if is_told && !is_same {
             compared.different.add(|| shown(&position.key));
         }
         if !compared.moved {

@@ -16,6 +16,7 @@ use super::error::{CliError, Kind, Outcome};
 use super::output::Ui;
 use super::rest::RestFlags;
 use super::runtime;
+use crate::io::connect_rest::ConnectRest;
 use crate::io::standalone;
 use folder::Folder;
 pub(in crate::cli) use folder::INVENTORY;
@@ -90,6 +91,7 @@ pub(super) fn run(ui: &Ui, global: &Global, args: &Capture) -> Result<Outcome, C
 async fn capture(ui: &Ui, global: &Global, args: &Capture) -> Result<Captured, CliError> {
     let url = std::slice::from_ref(&args.source_url);
     let rest = args.rest.client(url, None, global.timeout)?;
+    tell_distributed(ui, args, &rest).await?;
     let mut worker = standalone::inventory(&rest).await.map_err(rest_failed)?;
     let mut earlier = folder::earlier(&args.out);
     earlier.note(&worker);
@@ -100,4 +102,25 @@ async fn capture(ui: &Ui, global: &Global, args: &Capture) -> Result<Captured, C
         Some(path) => take::from_file(worker, earlier, path),
         None => take::from_rest(worker, earlier),
     }
+}
+
+/// A distributed worker keeps all of it in its topics, and a stop would stop the connectors of its whole cluster.
+async fn tell_distributed(ui: &Ui, args: &Capture, rest: &ConnectRest) -> Result<(), CliError> {
+    let sign = standalone::sign_of_distributed(rest).await;
+    let Some(sign) = sign.map_err(rest_failed)? else {
+        return Ok(());
+    };
+    let what = format!(
+        "the worker at {} is a distributed one ({sign}), not a standalone worker",
+        rest.url()
+    );
+    if args.stop {
+        return Err(CliError::new(
+            Kind::Refused,
+            anyhow!("{what}: the connectors of its cluster were not stopped"),
+        )
+        .hint("give the URL of the standalone worker; a distributed worker keeps its positions in its topic, which connectctl offsets export makes a file of"));
+    }
+    ui.warning(&format!("{what}: what it knows is in its topics already"));
+    Ok(())
 }

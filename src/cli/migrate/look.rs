@@ -1,7 +1,6 @@
 //! One look at everything a plan rests on: files, standalone worker, cluster. Taken before the question and after it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::anyhow;
 
@@ -59,10 +58,12 @@ pub(super) async fn look(
         let mut observed = observe::observe(&reach.cluster, &draft, read_as, &source, waits)
             .await
             .map_err(kafka_failed)?;
-        observed.handed_over =
-            report::handed_over(session, observed.cluster_id.as_deref(), &draft.group_id);
+        let cluster_id = observed.cluster_id.as_deref();
+        let handed_over = report::handed_over(session, cluster_id, &draft.group_id);
+        observed.offsets_before = report::offsets_before(session, cluster_id, &draft.group_id);
+        observed.handed_over = handed_over;
         if let Some(rest) = &reach.rest {
-            check_registrar(rest, &observed).await?;
+            check_registrar(rest, &observed, &draft.group_id).await?;
         }
         let plan =
             plan::make(&inputs.deployment, &choices, Some(&observed)).map_err(plan_failed)?;
@@ -92,7 +93,7 @@ async fn connect(
     draft: &Plan,
     choices: &Choices,
 ) -> Result<Reach, CliError> {
-    let settings = client_settings(&draft.worker, session.global.timeout)?;
+    let settings = client_settings(session, &draft.worker)?;
     let urls = &choices.register_on;
     let flags = &session.args.rest.flags;
     let rest = (!urls.is_empty())
@@ -116,8 +117,15 @@ fn not_reached(error: KafkaError) -> CliError {
     }
 }
 
-fn client_settings(worker: &Properties, timeout: Duration) -> Result<ClientSettings, CliError> {
-    ClientSettings::from_properties(worker, timeout).map_err(settings_failed)
+/// What is wrong with a setting is wrong in the file that was given, or in what `--set` put in its place.
+fn client_settings(session: &Session<'_>, worker: &Properties) -> Result<ClientSettings, CliError> {
+    let settings = ClientSettings::from_properties(worker, session.global.timeout);
+    settings.map_err(|error| {
+        let mut failed = settings_failed(error);
+        let file = session.args.worker.display().to_string();
+        failed.error = failed.error.context(file);
+        failed
+    })
 }
 
 fn source_worker(
@@ -133,7 +141,7 @@ fn source_worker(
     };
     let elsewhere = standalone.get("bootstrap.servers") != draft.worker.get("bootstrap.servers");
     let kafka = elsewhere
-        .then(|| client_settings(&standalone, session.global.timeout))
+        .then(|| client_settings(session, &standalone))
         .transpose()?;
     Ok(SourceWorker {
         tls: session.args.rest.flags.tls(&urls, Some(&standalone))?,
@@ -149,7 +157,11 @@ fn source_worker(
 }
 
 /// What REST tells about the cluster behind `--url` before anything is written.
-async fn check_registrar(rest: &ConnectRest, observed: &Observed) -> Result<(), CliError> {
+async fn check_registrar(
+    rest: &ConnectRest,
+    observed: &Observed,
+    group: &str,
+) -> Result<(), CliError> {
     let root = rest.root().await.map_err(rest_failed)?;
     let url = rest.url();
     if let (Some(theirs), Some(ours)) = (&root.kafka_cluster_id, &observed.cluster_id)
@@ -159,7 +171,7 @@ async fn check_registrar(rest: &ConnectRest, observed: &Observed) -> Result<(), 
         return Err(CliError::new(Kind::Refused, error)
             .hint("give the URL of a Connect cluster on the Kafka cluster of bootstrap.servers"));
     }
-    if is_older(&root.version, (3, 7)) {
+    if !root.is_native() && is_older(&root.version, (3, 7)) {
         let error = anyhow!(
             "{url} is Kafka Connect {}: it cannot create a connector as STOPPED, which is what keeps it from starting too early (3.7, KIP-980)",
             root.version
@@ -173,7 +185,20 @@ async fn check_registrar(rest: &ConnectRest, observed: &Observed) -> Result<(), 
         return Err(CliError::new(Kind::Refused, error)
             .hint("wait until its /health answers 200, then run the same command again"));
     }
+    if !observed.is_in_use() {
+        return Err(of_another_group(url, group));
+    }
     Ok(())
+}
+
+/// A worker that serves is a member of its group: nobody is in ours, so it is not its worker.
+fn of_another_group(url: &str, group: &str) -> CliError {
+    let error = anyhow!(
+        "a worker answers at {url}, and nobody is in the Connect group {group}: it is a worker of another group, which would never see these topics"
+    );
+    CliError::new(Kind::Refused, error).hint(format!(
+        "give the URL of a worker of group {group}, or --group-id, --config-topic, --offset-topic and --status-topic as that worker has them; without --url an embedded worker registers"
+    ))
 }
 
 /// A version that is not two numbers is a vendor's: it is not refused.

@@ -206,20 +206,36 @@ pub(super) fn handed_over(
     cluster_id: Option<&str>,
     group_id: &str,
 ) -> BTreeSet<String> {
-    let Some(report) = last(session) else {
+    let Some(report) = last_into(session, cluster_id, group_id) else {
         return BTreeSet::new();
     };
-    let plan = &report["plan"];
-    let same_cluster = cluster_id.is_some() && plan["cluster"]["id"].as_str() == cluster_id;
-    if !same_cluster || plan["group_id"].as_str() != Some(group_id) {
-        return BTreeSet::new();
-    }
-    let connectors = plan["connectors"].as_array().map_or(&[][..], Vec::as_slice);
+    let connectors = report["plan"]["connectors"].as_array();
+    let connectors = connectors.map_or(&[][..], Vec::as_slice);
     connectors
         .iter()
         .filter(|connector| ended_well(&report) || connector["already_moved"] == true)
         .filter_map(|connector| Some(connector["name"].as_str()?.to_owned()))
         .collect()
+}
+
+/// Returns the SHA-256 of the offsets file that the last run into this cluster and group read.
+pub(super) fn offsets_before(
+    session: &Session<'_>,
+    cluster_id: Option<&str>,
+    group_id: &str,
+) -> Option<String> {
+    let report = last_into(session, cluster_id, group_id)?;
+    let mut inputs = report["inputs"].as_array()?.iter();
+    let offsets = inputs.find(|input| input["role"] == "offsets")?;
+    Some(offsets["sha256"].as_str()?.to_owned())
+}
+
+/// Returns the last report, if it is of a run into this cluster and group.
+fn last_into(session: &Session<'_>, cluster_id: Option<&str>, group_id: &str) -> Option<Value> {
+    let report = last(session)?;
+    let plan = &report["plan"];
+    let same_cluster = cluster_id.is_some() && plan["cluster"]["id"].as_str() == cluster_id;
+    (same_cluster && plan["group_id"].as_str() == Some(group_id)).then_some(report)
 }
 
 fn ended_well(report: &Value) -> bool {

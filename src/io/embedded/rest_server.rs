@@ -22,8 +22,8 @@ use super::health::Health;
 use super::stores::Statuses;
 use crate::connectors::{self, Kind, NativeConnector};
 use crate::model::rest::{
-    ConnectorInfo, ConnectorState, ConnectorStatus, ErrorBody, Expanded, Root, TaskId, TaskInfo,
-    TaskState,
+    ConnectorInfo, ConnectorState, ConnectorStatus, ErrorBody, Expanded, NATIVE, Root, TaskId,
+    TaskInfo, TaskState,
 };
 use crate::model::storage_records::{ConfigState, Status};
 
@@ -207,7 +207,7 @@ pub(in crate::io) fn read<T>(shown: &Shared, look: impl FnOnce(&Shown) -> T) -> 
 async fn root(State(shown): State<Shared>) -> Json<Root> {
     Json(read(&shown, |shown| Root {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        commit: "connectctl".to_owned(),
+        commit: NATIVE.to_owned(),
         kafka_cluster_id: shown.cluster_id.clone(),
     }))
 }

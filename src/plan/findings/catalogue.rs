@@ -511,6 +511,11 @@ pub const CATALOGUE: &[Pitfall] = &[
         listed: &[(Block, "aborted-records")],
     },
     Pitfall {
+        id: "standalone-used-again",
+        what: "the standalone worker was used again after the cutover, so the offsets file and the offset topic have both gone on",
+        listed: &[(Block, "used-again")],
+    },
+    Pitfall {
         id: "both-modes",
         what: "the worker file names an offsets file and storage topics: it may be a distributed worker's already",
         listed: &[(

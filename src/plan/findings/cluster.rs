@@ -75,7 +75,7 @@ fn standalone_at_work(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             "P20",
             "standalone worker",
             format!("the standalone deployment is still at work: {at_work}; together with distributed workers it would deliver twice"),
-            "stop the connectors (PUT /connectors/NAME/stop), then the process, and run this again",
+            "stop its process with SIGTERM (kill PID), so that it flushes its offsets, and run this again; where its offsets file goes with it, first connectctl capture --source-url URL --out DIR --stop",
         );
     }
     if let (Stopped::Unknown(why), true) = (
@@ -107,6 +107,19 @@ fn foreign_cluster(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             message,
             "--adopt: the plan goes on all the same",
         );
+    } else if may_be_ours(evidence, shown) {
+        findings.block(
+            "P19",
+            group.clone(),
+            format!(
+                "workers run in the Connect group {group}, and nothing is registered yet: {}",
+                shown_first(shown)
+            ),
+            format!(
+                "if they run with this plan's topics, {}; if they are somebody else's, choose another --group-id",
+                by_rest(evidence.observed)
+            ),
+        );
     } else {
         findings.block(
             "P19",
@@ -115,6 +128,15 @@ fn foreign_cluster(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             "choose another --group-id (and topics), or add --adopt if this cluster is to have the connectors",
         );
     }
+}
+
+/// Nothing but members, and the storage topics are there: most likely the workers were started as an earlier run said.
+fn may_be_ours(evidence: &Evidence<'_>, shown: &[String]) -> bool {
+    let topic = &evidence.storage.config.name;
+    is_idle(shown, evidence.observed)
+        && evidence
+            .observed
+            .is_some_and(|o| o.topics.contains_key(topic))
 }
 
 /// Workers run that have nothing to run: most likely they were started for this plan too early.

@@ -6,6 +6,7 @@
 mod catalogue;
 mod cluster;
 mod connectors;
+mod moved;
 pub(super) mod offsets;
 pub(super) mod own_store;
 mod running;

@@ -1,7 +1,6 @@
 //! Positions of sources: the file, its entries, and what the offset topic holds already.
 
-use super::{Evidence, Findings, own_store, some_of};
-use crate::model::connector_config::TargetState;
+use super::{Evidence, Findings, moved, own_store, some_of};
 use crate::model::worker_config::{Isolation, StorageRole};
 use crate::plan::connectors::Moving;
 use crate::plan::desired::has_no_positions;
@@ -17,7 +16,7 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     for (at, connector) in evidence.moving.iter().enumerate() {
         let (of, compared) = (&evidence.positions.of[at], &evidence.seeding.of[at]);
         if compared.moved {
-            moved(evidence, connector, compared, findings);
+            moved::find(evidence, connector, compared, findings);
             continue;
         }
         without_position(evidence, connector, of, findings);
@@ -26,7 +25,7 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
         let stored = ownership::stored(connector, evidence.observed);
         let topic = InTopic {
             connector: &connector.name,
-            at_rest: stored.is_none_or(StoredConnector::is_at_rest),
+            at_rest: connector.redone || stored.is_none_or(StoredConnector::is_at_rest),
             has_run: stored.is_some_and(|stored| stored.has_run),
             overwrite: evidence.choices.overwrite_offsets,
             another_topic: "a fresh topic: --offset-topic NAME",
@@ -393,48 +392,4 @@ pub(in crate::plan) fn misplaced(name: &str, keys: &Examples) -> String {
         keys.count,
         keys.text()
     )
-}
-
-/// What became of a connector since: told, and left alone.
-fn moved(
-    evidence: &Evidence<'_>,
-    connector: &Moving<'_>,
-    compared: &Compared,
-    findings: &mut Findings<'_>,
-) {
-    let mut since = Vec::new();
-    match compared.different.count + compared.extra.count {
-        0 => {}
-        1 => since.push("1 position differs from the file's".to_owned()),
-        n => since.push(format!("{n} positions differ from the file's")),
-    }
-    if let Some(stored) = ownership::stored(connector, evidence.observed) {
-        let keys = ownership::differing(connector, &stored.config);
-        if !keys.is_empty() {
-            since.push(format!("it was given another {keys}"));
-        }
-        match stored.target {
-            target if target == connector.final_state => {}
-            TargetState::Started => since.push("it was resumed".to_owned()),
-            TargetState::Paused => since.push("it was paused".to_owned()),
-            TargetState::Stopped => since.push("it was stopped".to_owned()),
-        }
-    }
-    if since.is_empty() {
-        return;
-    }
-    findings.info(
-        "moved-on",
-        connector.name.clone(),
-        format!(
-            "{} has run in the distributed cluster, which is the truth about it now: {}",
-            connector.name,
-            since.join(", ")
-        ),
-        if evidence.choices.overwrite_offsets {
-            "--overwrite-offsets does not touch it: stop it first, PUT /connectors/NAME/stop"
-        } else {
-            ""
-        },
-    );
 }

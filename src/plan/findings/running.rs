@@ -25,7 +25,7 @@ pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             findings.fixed(
                 "P21",
                 name.clone(),
-                format!("{name} was made over REST and is in no file: it would have been lost with the process"),
+                format!("{name} is in none of the files given: made over REST, it would be lost with the process"),
                 "its configuration is taken from the running worker",
             );
         }

@@ -6,7 +6,8 @@ use super::builder::{SOURCE, WORKER, choices, cluster, deployment, make};
 use crate::model::connector_config::TargetState;
 use crate::model::worker_config::Isolation;
 use crate::plan::{
-    Choices, Class, Deployment, Observed, Otherwise, Plan, Rename, StoredConnector, StoredOffset,
+    Choices, Class, ConnectGroup, Deployment, Observed, Otherwise, Plan, Registration, Rename,
+    StoredConnector, StoredOffset, Verification,
 };
 use crate::protocol::partitioner;
 
@@ -153,14 +154,87 @@ fn a_cutover_can_be_done_again_while_the_connector_is_stopped() {
     insert(&mut cluster, TargetState::Started);
     let running = plan(&deployment, &again, &cluster);
     assert!(running.connectors[0].already_moved && running.seed.is_empty());
-    let page = crate::plan::render::text(&running, None);
+    let told = running.blocked().find(|f| f.id == "P57").expect("a block");
+    assert!(told.remedy.contains("--verify none"), "{told:?}");
+}
+
+/// A source that runs in the cluster from position 9, and a file that says 1.
+fn running_from_another_position() -> (Deployment, Observed) {
+    let deployment = source();
+    let config = &plan(&deployment, &choices(), &cluster()).connectors[0].config;
+    let pairs: Vec<_> = config
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    let mut cluster = cluster();
+    cluster
+        .stored_offsets
+        .extend([stored_offset(KEY, "{\"position\":9}")]);
+    let mut running = stored(&pairs, TargetState::Started, true);
+    running.running_tasks = 1;
+    cluster.stored_connectors.insert("src".to_owned(), running);
+    (deployment, cluster)
+}
+
+fn group_of(members: &[&str]) -> ConnectGroup {
+    ConnectGroup {
+        state: "Stable".to_owned(),
+        protocol_type: "connect".to_owned(),
+        members: members.iter().map(ToString::to_string).collect(),
+        urls: vec!["http://h:8083".to_owned()],
+    }
+}
+
+#[test]
+fn while_nobody_is_in_the_group_an_embedded_worker_stops_what_is_overwritten() {
+    let (deployment, mut cluster) = running_from_another_position();
+    let again = Choices {
+        overwrite_offsets: true,
+        verify: Verification::Control,
+        ..choices()
+    };
+    let redone = plan(&deployment, &again, &cluster);
+    assert_eq!(redone.blocked().count(), 0, "{:#?}", redone.findings);
+    let connector = &redone.connectors[0];
+    assert!(!connector.already_moved);
+    assert_eq!(connector.registration, Registration::Update);
+    assert_eq!(redone.seed.len(), 1);
+
+    cluster.connect_group = Some(group_of(&["w"]));
+    let in_use = plan(&deployment, &again, &cluster);
+    assert!(in_use.seed.is_empty());
+    let told = in_use.blocked().find(|f| f.id == "P57").expect("a block");
+    let stop = "curl -X PUT 'http://h:8083/connectors/src/stop'";
+    assert!(told.remedy.contains(stop), "{told:?}");
+
+    // Nothing differs: nothing is done again.
+    cluster.connect_group = None;
+    cluster
+        .stored_offsets
+        .extend([stored_offset(KEY, "{\"position\":1}")]);
+    let same = plan(&deployment, &again, &cluster);
+    assert!(same.connectors[0].already_moved);
+    assert_eq!(same.blocked().count(), 0, "{:#?}", same.findings);
+}
+
+#[test]
+fn an_offsets_file_that_went_on_after_the_cutover_stops_the_plan() {
+    let (deployment, mut cluster) = running_from_another_position();
+    let stops = |choices: &Choices, cluster: &Observed| {
+        let plan = plan(&deployment, choices, cluster);
+        plan.blocked().any(|f| f.id == "standalone-used-again")
+    };
     assert!(
-        page.contains("  Starts nothing: all is registered."),
-        "{page}"
+        !stops(&choices(), &cluster),
+        "no report tells of the cutover"
     );
-    let told = running.findings.iter().find(|f| f.id == "moved-on");
-    assert!(
-        told.is_some_and(|f| f.remedy.contains("stop it first")),
-        "{told:?}"
-    );
+    cluster.offsets_before = Some("1".repeat(64));
+    assert!(!stops(&choices(), &cluster), "the cluster alone went on");
+    cluster.offsets_before = Some("2".repeat(64));
+    assert!(stops(&choices(), &cluster));
+    let accepting = Choices {
+        accept: ["standalone-used-again:src".to_owned()].into(),
+        ..choices()
+    };
+    assert!(!stops(&accepting, &cluster));
 }
