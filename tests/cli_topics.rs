@@ -79,6 +79,15 @@ fn binary_rubbish_is_not_a_worker_file() {
 }
 
 #[test]
+fn a_connectors_file_is_not_a_worker_file() {
+    says(
+        "name=a\nconnector.class=FileStreamSource\n",
+        1,
+        "error: $ROOT/worker.properties is a connector's file, not a worker's\nhint: give the file that the worker is started with\n",
+    );
+}
+
+#[test]
 fn a_malformed_escape_is_told_by_line_and_column() {
     says(
         "a=b\nc=\\u00zz\n",

@@ -43,7 +43,7 @@ fn a_native_worker_registers_over_rest_and_every_line_comes_once() {
     let bootstrap = kafka::shared().bootstrap();
     let mut moving = Moving::run("native-url", &bootstrap);
     let base = ["--source-stopped", "--yes"];
-    moving.migrate(&base).success();
+    _ = moving.migrate(&base).success();
     // As the report says next: start a worker, then register with it.
     let worker = native(&moving);
     let refused = moving.migrate(&["--source-stopped", "--yes", "--verify", "control"]);
@@ -52,7 +52,7 @@ fn a_native_worker_registers_over_rest_and_every_line_comes_once() {
         &["active member", &format!("--url {}", worker.url)],
     );
     let registering = [&base[..], &["--url", &worker.url]].concat();
-    moving.migrate(&registering).success();
+    _ = moving.migrate(&registering).success();
     let (source, sink) = ("native-url-source", "native-url-sink");
     worker.wait_state(&[source, sink], 1, "RUNNING");
     moving.append(20);
@@ -100,7 +100,7 @@ fn a_standalone_worker_that_was_used_again_is_told_and_the_cutover_done_again_wi
     require_kafka!();
     let mut moving = Moving::run("used-again", &kafka::shared().bootstrap());
     let words = ["--source-stopped", "--yes", "--verify", "control"];
-    moving.migrate(&words).success();
+    _ = moving.migrate(&words).success();
     let worker = native(&moving);
     moving.append(20);
     moving.expect_lines();

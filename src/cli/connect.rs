@@ -46,6 +46,14 @@ impl PropertiesFile {
                 .hint("give the file that the worker is started with"));
         }
         let properties = document(&file)?.to_map();
+        if properties.contains_key("connector.class") {
+            let error = anyhow!(
+                "{} is a connector's file, not a worker's",
+                file.path.display()
+            );
+            return Err(CliError::new(Kind::Failed, error)
+                .hint("give the file that the worker is started with"));
+        }
         Ok(Self {
             path: file.path,
             properties,

@@ -92,6 +92,7 @@ pub(super) fn run(ui: &Ui, global: &Global, export: &Export) -> Result<Outcome, 
 async fn decide(global: &Global, export: &Export) -> Result<(String, ExportPlan), CliError> {
     let store = ClusterStore::open(&export.connection, global.timeout).await?;
     let mut topic = store.offset_topic().await?;
+    store::forget_probe(&mut topic);
     let connectors = store.connectors().await?;
     let mut beside = Circumstances::default();
     let stores = store.source_stores(connectors.values());

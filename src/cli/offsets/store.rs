@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use bytes::Bytes;
 use indexmap::IndexMap;
 
 use crate::cli::args::Connection;
@@ -21,6 +22,7 @@ use crate::io::kafka::cluster::Cluster;
 use crate::io::observe;
 use crate::io::offset_store::{self, OffsetStoreError};
 use crate::io::sink_consumers;
+use crate::model::offset_key::OffsetKey;
 use crate::model::worker_config::{
     ConsumerGroup, Isolation, Isolations, OwnStore, SinkConsumers, SourceStores, StorageRole,
     StorageTopic, StorageTopics,
@@ -293,5 +295,39 @@ impl ClusterStore {
         observe::registered_connectors(&self.cluster, config, status, self.isolations)
             .await
             .map_err(kafka_failed)
+    }
+}
+
+/// Takes out the tombstone that `doctor` leaves of its probe, which is nobody's position.
+pub(super) fn forget_probe(topic: &mut OffsetTopic) {
+    let is_probe = |key: &Bytes| OffsetKey::parse(key).is_ok_and(|key| key.connector() == PROBE);
+    topic
+        .stored
+        .retain(|key, stored| stored.value.is_some() || !is_probe(key));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::StoredOffset;
+
+    #[test]
+    fn the_trace_of_the_doctor_is_forgotten_and_a_connector_of_its_name_is_not() {
+        let stored = |value: Option<&'static str>| StoredOffset {
+            partition: 0,
+            offset: 0,
+            value: value.map(Bytes::from),
+            elsewhere: Vec::new(),
+            otherwise: None,
+        };
+        let probe = Bytes::from(format!("[\"{PROBE}\",{{}}]"));
+        let mut topic = OffsetTopic::default();
+        topic.stored.insert(probe.clone(), stored(None));
+        topic.stored.insert(Bytes::from("[\"a\",{}]"), stored(None));
+        forget_probe(&mut topic);
+        assert_eq!(topic.stored.len(), 1);
+        topic.stored.insert(probe, stored(Some("{}")));
+        forget_probe(&mut topic);
+        assert_eq!(topic.stored.len(), 2);
     }
 }

@@ -11,6 +11,7 @@ use crate::cli::listing;
 use crate::cli::output::Ui;
 use crate::io::kafka::error::BrokerError;
 use crate::io::storage_topics::{self, FOR_LOOKING, Found, remedy};
+use crate::model::shell::quoted_path;
 use crate::model::worker_config::StorageTopic;
 
 /// Check that the storage topics exist and are right
@@ -54,11 +55,19 @@ struct Shown {
 pub(super) fn check(ui: &Ui, global: &Global, args: &Check) -> Result<Outcome, CliError> {
     let looked = show(ui, global, &args.shown)?;
     let has = |state: &str| looked.rows.iter().any(|row| row.state == state);
+    let typed = |verb: &str| {
+        let file = args.shown.connection.worker_config.as_deref();
+        let file = file.map(|file| format!(" --worker-config {}", quoted_path(file)));
+        format!("connectctl topics {verb}{}", file.unwrap_or_default())
+    };
     if has("missing") {
-        ui.note("connectctl topics create makes what is missing");
+        ui.note(&format!("{} makes what is missing", typed("create")));
     }
     if has("wrong") {
-        ui.note("connectctl topics repair mends what can be mended without harm");
+        ui.note(&format!(
+            "{} mends what can be mended without harm",
+            typed("repair")
+        ));
     }
     looked.refused()?;
     if has("missing") || has("wrong") {

@@ -90,6 +90,15 @@ impl Row {
         self
     }
 
+    /// A topic that is not there has no number of anything: the document has what is wanted.
+    fn told(&self, number: i64) -> String {
+        if self.state == "missing" {
+            "-".to_owned()
+        } else {
+            number.to_string()
+        }
+    }
+
     /// Returns one line for a person.
     pub(super) fn line(&self) -> String {
         let mut line = format!("{} topic {}: ", self.role, self.topic);
@@ -133,8 +142,8 @@ impl Listing for Rows {
                 row.role.clone(),
                 row.topic.clone(),
                 row.state.to_owned(),
-                row.partitions.to_string(),
-                row.replication_factor.to_string(),
+                row.told(row.partitions),
+                row.told(row.replication_factor),
                 row.cleanup_policy.clone().unwrap_or_default(),
                 notes.join("; "),
             ]

@@ -47,9 +47,18 @@ impl Versions {
                 address: self.address.clone(),
                 api: api_name(R::KEY),
                 ours: shown(ours),
-                theirs: theirs.map_or_else(|| "none".to_owned(), |range| shown(*range)),
+                theirs: theirs.map_or_else(|| none(R::KEY), |range| shown(*range)),
             }),
         }
+    }
+}
+
+/// Every broker answers Metadata; the listener of a KRaft controller does not.
+fn none(key: i16) -> String {
+    if key == ApiKey::Metadata as i16 {
+        "none (is it a controller's listener? A broker's is needed)".to_owned()
+    } else {
+        "none".to_owned()
     }
 }
 
@@ -115,7 +124,7 @@ mod tests {
                 .highest::<MetadataRequest>(i16::MAX)
                 .unwrap_err()
                 .to_string()
-                .contains("in versions none")
+                .contains("in versions none (is it a controller's listener?")
         );
     }
 }

@@ -14,6 +14,7 @@ pub enum Refusal {
         "replication factor {replication_factor} needs {replication_factor} brokers, the cluster has {brokers}"
     )]
     TooFewBrokers {
+        role: StorageRole,
         replication_factor: i16,
         brokers: usize,
     },
@@ -44,10 +45,15 @@ impl Refusal {
     /// Returns what to type next.
     pub fn hint(&self) -> String {
         match self {
-            Self::TooFewBrokers { brokers, .. } => format!(
-                "set config.storage.replication.factor, offset.storage.replication.factor and \
-                 status.storage.replication.factor to {brokers} or less, or to -1 for the broker's default"
-            ),
+            Self::TooFewBrokers { role, brokers, .. } => {
+                let most = match brokers {
+                    1 => "1".to_owned(),
+                    most => format!("1 to {most}"),
+                };
+                format!(
+                    "set {role}.storage.replication.factor to {most}, or to -1 for the broker's default"
+                )
+            }
             Self::Unwritable { .. } => {
                 "lower min.insync.replicas or raise the replication factor in the worker file"
                     .to_owned()
@@ -151,6 +157,7 @@ pub(super) fn refusal_of(topic: &StorageTopic, error: BrokerError, brokers: usiz
     let is_too_many = usize::try_from(replication_factor).is_ok_and(|wanted| wanted > brokers);
     if error.is(errors::INVALID_REPLICATION_FACTOR) && is_too_many {
         return Refusal::TooFewBrokers {
+            role: topic.role,
             replication_factor,
             brokers,
         };

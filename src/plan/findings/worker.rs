@@ -104,20 +104,7 @@ fn security_of_whom(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
 fn listeners(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     let worker = evidence.worker();
     let listeners = worker.get("listeners").map_or("", |v| v.trim());
-    let advertised = ["rest.advertised.host.name", "rest.advertised.listener"];
-    let hosts: Vec<&str> = listeners.split(',').filter_map(host).collect();
-    let unreachable = |host: &&str| is_loopback(host) || matches!(*host, "0.0.0.0" | "[::]");
-    if let (Some(host), false) = (
-        hosts.iter().copied().find(unreachable),
-        worker.contains_key(advertised[0]),
-    ) {
-        findings.warn(
-            "P35",
-            "listeners",
-            format!("{}: workers would tell each other the address {host}, which is not theirs from another host: requests to other workers fail and task configurations do not spread", evidence.place("listeners")),
-            "--set rest.advertised.host.name=HOST, a name that the other workers can reach",
-        );
-    }
+    unreachable_listener(evidence, listeners, findings);
     let fits = AdvertisedListener::of(worker).is_some();
     if !fits && !AdvertisedListener::is_listener_decided_there(worker) {
         let at = advertised_setting(worker);
@@ -156,6 +143,38 @@ fn listeners(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             "listeners",
             format!("{}: workers speak https to each other and have no trust store for each other's certificates", evidence.place("listeners")),
             "--set listeners.https.ssl.truststore.location=FILE, unless the certificates are from a public authority",
+        );
+    }
+}
+
+/// What is advertised must be a name that others can use, and the worker must listen there.
+fn unreachable_listener(evidence: &Evidence<'_>, listeners: &str, findings: &mut Findings<'_>) {
+    let worker = evidence.worker();
+    let scheme = AdvertisedListener::scheme(worker);
+    let listener = listeners.split(',').map(str::trim).find(|listener| {
+        let (found, _) = listener.split_once("://").unwrap_or_default();
+        found.eq_ignore_ascii_case(scheme)
+    });
+    let Some((listener, host)) = listener.and_then(|l| Some((l, host(l)?))) else {
+        return;
+    };
+    let place = evidence.place("listeners");
+    if is_loopback(host) {
+        let (_, port) = listener.rsplit_once(':').unwrap_or_default();
+        findings.warn(
+            "P35",
+            "listeners",
+            format!("{place}: the worker listens on {host} alone, where no other host reaches it, whatever it advertises: requests to other workers fail and task configurations do not spread"),
+            format!("--set listeners={scheme}://:{port}, with --set rest.advertised.host.name=HOST where others reach the worker by another name than its host's; a worker that stays alone needs neither"),
+        );
+    } else if matches!(host, "0.0.0.0" | "[::]")
+        && !worker.contains_key("rest.advertised.host.name")
+    {
+        findings.warn(
+            "P35",
+            "listeners",
+            format!("{place}: workers would tell each other the address {host}, which is not theirs from another host: requests to other workers fail and task configurations do not spread"),
+            "--set rest.advertised.host.name=HOST, a name that the other workers can reach",
         );
     }
 }
