@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::active_topics::found;
 use super::ending::Ending;
+use super::exactly_once::FencedOff;
 use super::illness::{Backoff, Illness};
 use super::last_words::LastWords;
 use super::plugin_calls::{Called, PluginCalls};
@@ -77,6 +78,7 @@ pub(super) struct Engine {
     pub(super) unconfirmed: Option<Vec<Record>>,
     pub(super) reading: Option<Reading>,
     pub(super) last_words: LastWords,
+    pub(super) fenced_off: FencedOff,
     /// Work was revoked, and the member waits for its end.
     is_revoking: bool,
     /// Topics that can not be read.
@@ -154,6 +156,7 @@ impl Engine {
             unconfirmed: None,
             reading: None,
             last_words: LastWords::default(),
+            fenced_off: FencedOff::default(),
             is_revoking: false,
             trouble: BTreeMap::new(),
             health: Health::default(),
@@ -299,6 +302,7 @@ impl Engine {
             self.events.push_back(Event::Config(changes, config));
         }
         self.check_reading();
+        self.end_fenced_off();
         self.came(Topic::Config);
     }
 
@@ -385,6 +389,7 @@ impl Engine {
                 TaskState::Failed { trace }
             }
         };
+        let state = self.fenced_off.means(report.incarnation, state);
         self.events.push_back(Event::Task {
             connector: report.connector,
             task,

@@ -5,10 +5,13 @@
 //! leader writes when it has fenced a source's old tasks. The record stays when the setting goes, so that an old one says only
 //! what was.
 
+use std::collections::BTreeSet;
+
 use super::engine::Engine;
 use super::plugins::{Plugins, strings};
 use crate::connectors::Kind;
 use crate::model::storage_records::ConnectorState;
+use crate::worker::herder::TaskState;
 
 /// The trace of a source that does not run beside such workers.
 const FENCED: &str = "a worker of this group runs with exactly.once.source.support=enabled: it has fenced a source's tasks since \
@@ -16,11 +19,48 @@ const FENCED: &str = "a worker of this group runs with exactly.once.source.suppo
     Run the group's sources on JVM workers alone; or set exactly.once.source.support=disabled on all of them, restart them, then \
     this worker";
 
+/// The sources that this worker has ended because another fences; empty until one does.
+#[derive(Debug, Default)]
+pub(super) struct FencedOff {
+    seen: bool,
+    /// Starts of tasks, by their incarnations.
+    ended: BTreeSet<u64>,
+}
+
+impl FencedOff {
+    /// Returns what a task's word means: one that was ended so has FAILED, whatever it calls that.
+    pub(super) fn means(&self, incarnation: u64, said: TaskState) -> TaskState {
+        match said {
+            TaskState::Stopped if self.ended.contains(&incarnation) => TaskState::Failed {
+                trace: FENCED.to_owned(),
+            },
+            other => other,
+        }
+    }
+}
+
 impl Engine {
+    /// Ends the sources that run here once a worker of the group turns out to fence. They commit what has arrived; from then on
+    /// none starts, until this worker does.
+    pub(super) fn end_fenced_off(&mut self) {
+        if self.fenced_off.seen || !self.parts.configs.fencing().goes_on() {
+            return;
+        }
+        self.fenced_off.seen = true;
+        let config = self.parts.configs.snapshot();
+        for ((connector, task), handle) in &self.tasks {
+            let state = config.connectors.get(connector);
+            if state.is_some_and(|state| is_source(state)) {
+                tracing::error!(connector, task, "{FENCED}");
+                self.fenced_off.ended.insert(handle.incarnation());
+                handle.stop();
+            }
+        }
+    }
+
     /// Returns why this source must not run here, as the trace of its failure.
     pub(super) fn is_fenced_off(&self, connector: &str, state: &ConnectorState) -> Option<String> {
-        let class = Plugins::class(&strings(&state.properties).ok()?).ok()?;
-        if class.kind() != Kind::Source {
+        if !is_source(state) {
             return None;
         }
         let fencing = self.parts.configs.fencing();
@@ -35,5 +75,31 @@ impl Engine {
             );
         }
         None
+    }
+}
+
+fn is_source(state: &ConnectorState) -> bool {
+    let class = strings(&state.properties);
+    let class = class.and_then(|config| Plugins::class(&config));
+    class.is_ok_and(|class| class.kind() == Kind::Source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_was_ended_has_failed_and_says_why() {
+        let mut fenced_off = FencedOff::default();
+        assert_eq!(fenced_off.means(7, TaskState::Stopped), TaskState::Stopped);
+        fenced_off.ended.insert(7);
+        let TaskState::Failed { trace } = fenced_off.means(7, TaskState::Stopped) else {
+            panic!("it is not FAILED");
+        };
+        assert!(trace.contains("exactly.once.source.support=disabled"));
+        // One that fails by itself says more of it, and of another nothing is known.
+        let own = TaskState::Failed { trace: "no".into() };
+        assert_eq!(fenced_off.means(7, own.clone()), own);
+        assert_eq!(fenced_off.means(8, TaskState::Stopped), TaskState::Stopped);
     }
 }
