@@ -485,7 +485,28 @@ fn ctrl_c_at_the_question_changes_nothing() {
         .any(|line| line.contains("error:") && !line.contains("Apply"));
     assert!(said, "on a line of its own: {}", ran.stdout);
     assert!(ran.stdout.contains("nothing was changed"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("\x1b[?25l"), "the cursor is hidden");
     assert!(!world.path("distributed").exists());
+}
+
+#[test]
+fn only_a_line_that_says_yes_is_a_yes_and_what_was_typed_before_the_question_is_none() {
+    let world = world();
+    let words = [
+        "migrate",
+        "worker.properties",
+        "sink.properties",
+        "--offline",
+    ];
+    let question = "Apply this plan?";
+    let ran = world.run_pty(words, &[(question, "maybe\ny\n"), (question, "\n")]);
+    assert_eq!(ran.code, 5, "{}", ran.stdout);
+    assert!(ran.stdout.contains("y or n, please"), "{}", ran.stdout);
+    let ran = world.run_pty(words, &[(question, "\x04")]);
+    assert_eq!(ran.code, 5, "the input ends: {}", ran.stdout);
+    assert!(!world.path("distributed").exists());
+    let ran = world.run_pty(words, &[(question, "not yet\n"), (question, "Yes\n")]);
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
 }
 
 #[test]
@@ -497,10 +518,10 @@ fn the_answer_no_changes_nothing_and_yes_applies() {
         "sink.properties",
         "--offline",
     ];
-    let ran = world.run_pty(words, &[("Apply this plan?", "n")]);
+    let ran = world.run_pty(words, &[("Apply this plan?", "n\n")]);
     assert_eq!(ran.code, 5, "{}", ran.stdout);
     assert!(!world.path("distributed").exists());
-    let ran = world.run_pty(words, &[("Apply this plan?", "y")]);
+    let ran = world.run_pty(words, &[("Apply this plan?", "y\n")]);
     assert_eq!(ran.code, 0, "{}", ran.stdout);
     assert!(world.path("distributed/report.json").exists());
 }

@@ -162,7 +162,7 @@ fn a_changed_plan_is_shown_and_asked_for_again_and_ctrl_c_leaves_nothing() {
     let edited = format!("{SOURCE}tasks.max=2\n");
     let edit = || drop(ground.world.file("source.properties", &edited));
     let replies = vec![
-        Reply::after("Apply this plan?", edit, "y"),
+        Reply::after("Apply this plan?", edit, "y\n"),
         Reply::new("This is the plan now", ""),
         Reply::new("Apply this plan?", "\x03"),
     ];
@@ -183,7 +183,7 @@ fn kafka_that_vanishes_between_the_question_and_the_yes_leaves_nothing() {
     require_kafka!();
     let ground = Ground::new("vanished");
     let vanish = || ground.proxy.cut();
-    let replies = vec![Reply::after("Apply this plan?", vanish, "y")];
+    let replies = vec![Reply::after("Apply this plan?", vanish, "y\n")];
     let words = ground.words(&["--timeout", "2s"]);
     let ran = ground.world.converse(words, replies).code(1);
     says(&ran, &["error:", &ground.proxy.bootstrap()]);

@@ -367,7 +367,7 @@ fn a_question_can_be_answered_and_interrupted_and_a_topic_must_be_there_and_comp
         "d.properties",
     ];
     let ask = |answer| met.world.run_pty(typed, &[("Apply this plan?", answer)]);
-    let said = ask("n").code(5);
+    let said = ask("n\n").code(5);
     assert!(said.stdout.contains("the answer was no"), "{}", said.stdout);
     let said = ask("\u{3}").code(130);
     assert!(
@@ -376,7 +376,7 @@ fn a_question_can_be_answered_and_interrupted_and_a_topic_must_be_there_and_comp
         said.stdout
     );
     assert_eq!(met.run(&["show", "-o", "name"]).success().stdout, "");
-    _ = ask("y").success();
+    _ = ask("y\n").success();
     assert_eq!(met.run(&["show", "-o", "name"]).success().stdout, "a\n");
 
     let not_connect = format!("http://{}", kafka::shared().bootstrap());

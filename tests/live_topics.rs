@@ -134,7 +134,7 @@ fn a_wrong_policy_is_repaired_only_when_told_to_and_partitions_never_are() {
     let refused = run("repair", &[]).code(5);
     assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
     let typed = ["topics", "repair"].iter().chain(&flags);
-    let said = world.run_pty(typed, &[("Change these settings?", "n")]);
+    let said = world.run_pty(typed, &[("Change these settings?", "n\n")]);
     let said = said.code(5);
     assert!(
         said.stdout.contains("nothing was changed"),

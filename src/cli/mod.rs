@@ -15,6 +15,7 @@ mod migrate;
 mod offsets;
 mod output;
 mod progress;
+mod question;
 pub mod rest;
 mod run;
 pub mod runtime;

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::args::{ColorChoice, Global};
 use super::error::{CliError, Kind};
+use super::question;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -63,12 +64,12 @@ impl Ui {
     /// Returns the columns that prose on stdout may take: those of the terminal, of a very wide one only so many as are
     /// read with ease; `None` where it goes to a file or a program.
     pub fn width(&self) -> Option<usize> {
-        columns(&dialoguer::console::Term::stdout())
+        columns(&console::Term::stdout())
     }
 
     /// As [`Ui::width`], for stderr.
     pub fn note_width(&self) -> Option<usize> {
-        columns(&dialoguer::console::Term::stderr())
+        columns(&console::Term::stderr())
     }
 
     /// Returns whether a question can be asked.
@@ -81,21 +82,8 @@ impl Ui {
     /// The caller has made sure that [`Ui::can_ask`].
     pub async fn confirm(&self, question: &str) -> Result<bool, CliError> {
         let question = question.to_owned();
-        let asked = tokio::task::spawn_blocking(move || {
-            dialoguer::Confirm::new()
-                .with_prompt(question)
-                .default(false)
-                .interact()
-        })
-        .await
-        .map_err(anyhow::Error::from)?;
-        match asked {
-            Ok(answer) => Ok(answer),
-            Err(dialoguer::Error::IO(error)) if error.kind() == std::io::ErrorKind::Interrupted => {
-                Err(super::runtime::interrupted())
-            }
-            Err(error) => Err(CliError::from(anyhow::Error::from(error))),
-        }
+        let asked = tokio::task::spawn_blocking(move || question::ask(&question)).await;
+        Ok(asked.map_err(anyhow::Error::from)??)
     }
 
     fn say(&self, line: std::fmt::Arguments<'_>) {
@@ -105,7 +93,7 @@ impl Ui {
     }
 }
 
-fn columns(terminal: &dialoguer::console::Term) -> Option<usize> {
+fn columns(terminal: &console::Term) -> Option<usize> {
     const NARROWEST: usize = 40;
     const WIDEST: usize = 120;
     let (_rows, columns) = terminal.is_term().then(|| terminal.size_checked())??;
