@@ -154,6 +154,24 @@ pub fn connector_path(name: &str, rest: &str) -> String {
     format!("connectors/{}{rest}", encoded(name))
 }
 
+/// Where any worker of a cluster is, in a command of which only the reader knows the address.
+pub const ANY_WORKER: &str = "http://WORKER:8083";
+
+/// Returns the command that gives connectors another state at the worker with this URL: `stop`, `pause` or `resume`.
+///
+/// curl reads `{a,b}` as both. Of many names none is given: `NAME` stands for each.
+pub fn put_command(url: &str, names: &[&str], action: &str) -> String {
+    const NAMED: usize = 8;
+    let encoded: Vec<String> = names.iter().map(|name| encoded(name)).collect();
+    let name = match &encoded[..] {
+        [name] => name.clone(),
+        names if names.len() > NAMED => "NAME".to_owned(),
+        names => format!("{{{}}}", names.join(",")),
+    };
+    let url = url.trim_end_matches('/');
+    format!("curl -X PUT '{url}/connectors/{name}/{action}'")
+}
+
 /// Returns whether a worker with Jetty 12 (Kafka 4.0 and later) can be asked for a connector of this name.
 pub fn is_addressable(name: &str) -> bool {
     !name.contains(['/', '%']) && !matches!(name, "" | "." | "..")
@@ -239,6 +257,22 @@ mod tests {
             "connectors/a%20b%3Bc/stop"
         );
         assert_eq!(connector_path("가~1", ""), "connectors/%EA%B0%80~1");
+    }
+
+    #[test]
+    fn a_command_that_stops_connectors_can_be_typed() {
+        assert_eq!(
+            put_command(ANY_WORKER, &["my file"], "stop"),
+            "curl -X PUT 'http://WORKER:8083/connectors/my%20file/stop'"
+        );
+        assert_eq!(
+            put_command("https://w:1/", &["a", "b,c'"], "resume"),
+            "curl -X PUT 'https://w:1/connectors/{a,b%2Cc%27}/resume'"
+        );
+        assert_eq!(
+            put_command("http://w:1", &["a"; 9], "pause"),
+            "curl -X PUT 'http://w:1/connectors/NAME/pause'"
+        );
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl PlanError {
                 "give the standalone worker file; to create the storage topics of a distributed one, use: connectctl topics create --worker-config FILE".into()
             }
             Self::NoConnector => {
-                "name the connector files after the worker file, as for connect-standalone, or add --source-url URL".into()
+                "name the connector files after the worker file, as for connect-standalone.sh, or add --source-url URL".into()
             }
             Self::DuplicateConnector { .. } => {
                 "give each connector file once; Connect would let the last one win".into()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::offset_file::OffsetEntry;
+use crate::model::rest::{ANY_WORKER, put_command};
 use crate::model::worker_config::{OwnStore, Place};
 use crate::plan::findings::Findings;
 use crate::plan::findings::offsets as told;
@@ -106,7 +107,7 @@ pub fn make(
                 "P20",
                 name.as_str(),
                 format!("{name} is at work ({why}): what it delivers from now on would be delivered again by a worker that starts from this file"),
-                format!("stop it, then export again: PUT /connectors/{name}/stop on a worker; or --accept P20, for a copy that no worker is to start from"),
+                format!("stop it, then export again: {}; or --accept P20, for a copy that no worker is to start from", put_command(ANY_WORKER, &[name], "stop")),
             );
         }
     }

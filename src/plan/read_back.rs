@@ -1,6 +1,7 @@
 //! What a look after the run finds of the positions that a plan was to bring.
 
 use crate::model::worker_config::StorageRole;
+use crate::plan::stopped::some_of;
 use crate::plan::{Deployment, Observed, Plan, SeedRecord};
 use crate::protocol::partitioner;
 
@@ -96,21 +97,26 @@ pub fn standalone_at_work(
     }
     let group = &applied.group_id;
     let is_ours = |name: &&str| applied.connectors.iter().any(|c| c.old_name == *name);
-    let mut running = running_connectors(deployment, after).into_iter();
-    if let Some(name) = running.find(is_ours) {
+    let mut running = running_connectors(deployment, after);
+    running.retain(is_ours);
+    if !running.is_empty() {
+        let names = some_of(&running);
         return Some(format!(
-            "a worker answers on the standalone listener and runs {name}, and nobody is in the Connect group {group}"
+            "a worker answers on the standalone listener and runs {names}, and nobody is in the Connect group {group}"
         ));
     }
     // Of a sink that moved long ago, a member may be what is left of a distributed worker that was killed.
-    let mut moving = applied.connectors.iter().filter(|c| !c.already_moved);
-    moving.find_map(|connector| {
+    let moving = applied.connectors.iter().filter(|c| !c.already_moved);
+    let consumed = moving.filter_map(|connector| {
         let of_sink = connector.old_group.as_ref()?;
-        let members = &after.sink_groups.get(of_sink)?.members;
-        let first = members.first()?;
-        Some(format!(
-            "consumer group {of_sink} has a member ({first}), and nobody is in the Connect group {group}"
-        ))
+        let first = after.sink_groups.get(of_sink)?.members.first()?;
+        Some(format!("consumer group {of_sink} has a member ({first})"))
+    });
+    let consumed: Vec<String> = consumed.collect();
+    let consumed: Vec<&str> = consumed.iter().map(String::as_str).collect();
+    (!consumed.is_empty()).then(|| {
+        let groups = some_of(&consumed);
+        format!("{groups}, and nobody is in the Connect group {group}")
     })
 }
 
@@ -259,8 +265,26 @@ mod tests {
         let seen = |after: &Observed| standalone_at_work(&plan, &source(), after);
         assert_eq!(seen(&after), None);
         after.source_answers = Some(vec!["src".to_owned()]);
-        assert!(seen(&after).is_some_and(|how| how.contains("runs src")));
+        assert!(seen(&after).is_some_and(|how| how.contains("runs src,")));
         assert_eq!(seen(&joined(after)), None);
+    }
+
+    #[test]
+    fn all_that_a_standalone_worker_runs_is_named() {
+        let both = deployment(WORKER, &[SOURCE, SINK]);
+        let chosen = Choices {
+            group_id: Some("g".to_owned()),
+            ..choices()
+        };
+        let plan = make(&both, &chosen, Some(&cluster())).expect("a plan");
+        let mut after = cluster();
+        let names = ["another", "src", "local-file-sink"].map(str::to_owned);
+        after.source_answers = Some(names.to_vec());
+        let seen = standalone_at_work(&plan, &both, &after).expect("it runs");
+        assert!(
+            seen.contains("runs src, local-file-sink, and nobody"),
+            "{seen}"
+        );
     }
 
     #[test]

@@ -18,6 +18,21 @@ pub(super) struct Judgement {
     pub stopped: Stopped,
     /// Evidence that the standalone deployment is at work: an assertion does not outweigh it.
     pub at_work: Vec<String>,
+    /// Seconds after which the stop is proven, when the age of the offsets file is all that is missing.
+    pub wait_s: Option<u64>,
+}
+
+/// Why the stop is not known.
+#[derive(Debug)]
+struct Doubt {
+    why: String,
+    wait_s: Option<u64>,
+}
+
+impl From<String> for Doubt {
+    fn from(why: String) -> Self {
+        Self { why, wait_s: None }
+    }
 }
 
 /// Judges by the connectors that have yet to move.
@@ -32,21 +47,29 @@ pub(super) fn judge(
         return Judgement {
             stopped: Stopped::Unknown("not judged: every connector has already moved".to_owned()),
             at_work: Vec::new(),
+            wait_s: None,
         };
     }
     let at_work = evidence_of_work(deployment, observed, to_move);
     let proof = match (&deployment.running, observed) {
-        _ if !at_work.is_empty() => Err(at_work.join("; ")),
-        (Some(running), _) => all_stopped(running, to_move),
+        _ if !at_work.is_empty() => Err(at_work.join("; ").into()),
+        (Some(running), _) => all_stopped(running, to_move).map_err(Doubt::from),
         (None, Some(observed)) => silence(deployment, observed, source, to_move),
-        (None, None) => Err("offline: neither the worker nor its groups were looked at".to_owned()),
+        (None, None) => Err("offline: neither the worker nor its groups were looked at"
+            .to_owned()
+            .into()),
     };
+    let wait_s = proof.as_ref().err().and_then(|doubt| doubt.wait_s);
     let stopped = match proof {
         Ok(how) => Stopped::Proven(how),
         Err(_) if choices.source_stopped && at_work.is_empty() => Stopped::Asserted,
-        Err(why) => Stopped::Unknown(why),
+        Err(doubt) => Stopped::Unknown(doubt.why),
     };
-    Judgement { stopped, at_work }
+    Judgement {
+        stopped,
+        at_work,
+        wait_s,
+    }
 }
 
 fn evidence_of_work(
@@ -137,14 +160,15 @@ fn silence(
     observed: &Observed,
     source: &Properties,
     to_move: &[&Moving<'_>],
-) -> Result<String, String> {
+) -> Result<String, Doubt> {
     if !observed.source_rest_gone {
         let why = &observed.source_unclear;
         let why = why.first().map(|why| format!(": {why}"));
         return Err(format!(
             "the standalone worker's REST listener was not found closed{}",
             why.unwrap_or_default()
-        ));
+        )
+        .into());
     }
     let mut unseen = to_move
         .iter()
@@ -161,7 +185,7 @@ fn silence(
     }
     if to_move.iter().any(|m| m.is_source()) {
         let OffsetsInput::File(file) = &deployment.offsets else {
-            return Err("REST is gone, but there is no offsets file whose age could show that the sources are at rest".to_owned());
+            return Err("REST is gone, but there is no offsets file whose age could show that the sources are at rest".to_owned().into());
         };
         // Nobody writes a copy, and the listener of a file that names no host is looked for on this one, whose it need not be.
         if let Some(why) = &deployment.copied {
@@ -175,7 +199,7 @@ fn silence(
 }
 
 /// Returns how the age of a file shows that no worker writes it, or why it does not. `worker` has the flush interval.
-fn file_at_rest(file: &OffsetsFile, worker: &Properties) -> Result<String, String> {
+fn file_at_rest(file: &OffsetsFile, worker: &Properties) -> Result<String, Doubt> {
     let flush = worker
         .get("offset.flush.interval.ms")
         .and_then(|v| v.trim().parse::<u64>().ok())
@@ -187,16 +211,20 @@ fn file_at_rest(file: &OffsetsFile, worker: &Properties) -> Result<String, Strin
             age / 1000,
             needed / 1000
         )),
-        Some(age) => Err(format!(
-            "the offsets file changed {} s ago; two flush intervals are {} s",
-            age / 1000,
-            needed / 1000
-        )),
-        None => Err("the age of the offsets file is not known".to_owned()),
+        Some(age) => Err(Doubt {
+            why: format!(
+                "the offsets file changed {} s ago; two flush intervals are {} s",
+                age / 1000,
+                needed / 1000
+            ),
+            wait_s: Some((needed - age) / 1000 + 1),
+        }),
+        None => Err("the age of the offsets file is not known".to_owned().into()),
     }
 }
 
-fn some_of(names: &[&str]) -> String {
+/// Names the first few and counts the rest.
+pub(super) fn some_of(names: &[&str]) -> String {
     const SHOWN: usize = 3;
     match names.len() {
         0..=SHOWN => names.join(", "),

@@ -8,6 +8,7 @@ use crate::io::kafka::writer::WriteError;
 use crate::io::offset_store::OffsetStoreError;
 use crate::io::storage_topics::Refusal;
 use crate::io::worker::WorkerError;
+use crate::model::rest::{ANY_WORKER, put_command};
 use crate::model::worker_config::WorkerConfigError;
 
 #[derive(Debug, thiserror::Error)]
@@ -158,13 +159,15 @@ impl ApplyError {
                 not_stopped: Some(_),
                 ..
             } => format!(
-                "stop it before anything else: PUT /connectors/{connector}/stop on a worker; then see the workers' log"
+                "stop it before anything else: {}; then see the workers' log",
+                put_command(ANY_WORKER, &[connector], "stop")
             ),
             Self::NotFinal { failed, .. } if matches!(**failed, Self::OtherTopics { .. }) => {
                 return failed.hint();
             }
             Self::NotFinal { connector, .. } => format!(
-                "its offsets are in place. See the workers' log, then resume it: PUT /connectors/{connector}/resume on a worker"
+                "its offsets are in place. See the workers' log, then resume it: {}",
+                put_command(ANY_WORKER, &[connector], "resume")
             ),
             Self::State { .. } => {
                 "see the workers' log, then run the same command again".into()

@@ -61,6 +61,15 @@ impl AdvertisedListener {
         told.unwrap_or_else(|| preferred(listeners))
     }
 
+    /// Returns the URL of any worker with this file, for commands: hosts are not known here, and a port not where a config
+    /// provider fills it in.
+    pub fn any_url(worker: &Properties) -> String {
+        match Self::of(worker) {
+            Some(Self { scheme, port, .. }) => format!("{scheme}://WORKER:{port}"),
+            None => format!("{}://WORKER:PORT", Self::scheme(worker)),
+        }
+    }
+
     /// Reads it from a worker file; `None`: no listener of the file fits. A worker then advertises an address at which it does
     /// not listen, or does not start where an entry or the port cannot be read.
     pub fn of(worker: &Properties) -> Option<Self> {
@@ -124,6 +133,18 @@ fn parts(listener: &str) -> Option<(String, &str, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_that_a_config_provider_fills_in_is_not_guessed() {
+        let url = |key: &str, value: &str| {
+            AdvertisedListener::any_url(&[(key.to_owned(), value.to_owned())].into())
+        };
+        assert_eq!(url("group.id", "g"), "http://WORKER:8083");
+        assert_eq!(url("listeners", "https://:8443"), "https://WORKER:8443");
+        assert_eq!(url("listeners", "https://:${env:P}"), "https://WORKER:PORT");
+        let port = url("rest.advertised.port", "${env:P}");
+        assert_eq!(port, "http://WORKER:PORT");
+    }
 
     fn of(pairs: &[(&str, &str)]) -> Option<(String, Option<String>, u16)> {
         let worker = pairs

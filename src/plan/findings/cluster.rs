@@ -1,9 +1,10 @@
 //! Whose the cluster is, whether the old worker is stopped, and what the brokers allow.
 
-use super::{Evidence, Findings, GROUP_IN_USE, some_of};
+use super::{Evidence, Findings, GROUP_IN_USE, STANDALONE, some_of};
+use crate::model::rest::put_command;
 use crate::model::secrets;
 use crate::model::shell::quoted;
-use crate::model::worker_config::{Isolation, StorageRole};
+use crate::model::worker_config::{AdvertisedListener, Isolation, StorageRole};
 use crate::plan::{ConnectorKind, Observed, Ownership, Stopped, ownership};
 
 pub(super) fn find(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
@@ -73,7 +74,7 @@ fn standalone_at_work(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
     for at_work in &evidence.judgement.at_work {
         findings.block(
             "P20",
-            "standalone worker",
+            STANDALONE,
             format!("the standalone deployment is still at work: {at_work}; together with distributed workers it would deliver twice"),
             "stop its process with SIGTERM (kill PID), so that it flushes its offsets, and run this again; where its offsets file goes with it, first connectctl capture --source-url URL --out DIR --stop",
         );
@@ -82,11 +83,15 @@ fn standalone_at_work(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
         &evidence.judgement.stopped,
         evidence.judgement.at_work.is_empty(),
     ) {
+        let remedy = match evidence.judgement.wait_s {
+            Some(seconds) => format!("wait {seconds} s, then run this again: if it was just stopped, it is proven then; or add --source-stopped, if you know that it is stopped"),
+            None => "stop it and add --source-stopped, or let --source-url URL show that every connector is STOPPED".to_owned(),
+        };
         findings.block(
             "P8",
-            "standalone worker",
+            STANDALONE,
             format!("it is not known that the standalone worker is stopped: {why}; a running worker's offsets file is stale by up to a flush interval"),
-            "stop it and add --source-stopped, or let --source-url URL show that every connector is STOPPED",
+            remedy,
         );
     }
 }
@@ -167,16 +172,19 @@ fn nobody_registers(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             "the Connect group {group} is in use, so no embedded worker joins it to finish what is missing: {}",
             some_of(unfinished.iter().map(String::as_str))
         ),
-        by_rest(evidence.observed),
+        by_rest(evidence),
     );
 }
 
 /// Says how the workers that run are made to register.
-fn by_rest(observed: Option<&Observed>) -> String {
-    let group = observed.and_then(|o| o.connect_group.as_ref());
+fn by_rest(evidence: &Evidence<'_>) -> String {
+    let group = evidence.observed.and_then(|o| o.connect_group.as_ref());
     match group.and_then(|group| group.urls.first()) {
         Some(url) => format!("let the workers that run do it: --url {url}"),
-        None => "let a worker that runs do it: --url http://WORKER:8083; a member that another run of this command left is gone when its session has ended: then run the same command again".to_owned(),
+        None => format!(
+            "let a worker that runs do it: --url {}; a member that another run of this command left is gone when its session has ended: then run the same command again",
+            AdvertisedListener::any_url(evidence.worker())
+        ),
     }
 }
 

@@ -30,6 +30,9 @@ use crate::plan::{Choices, Class, Deployment, Finding, Observed, Ownership, Topi
 /// The finding that only a running Connect cluster can register what is left.
 pub const GROUP_IN_USE: &str = "group-in-use";
 
+/// What a finding about the standalone worker is about.
+pub(super) const STANDALONE: &str = "standalone worker";
+
 /// Everything that findings are drawn from.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {

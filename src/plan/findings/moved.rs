@@ -2,7 +2,7 @@
 
 use super::{Evidence, Findings};
 use crate::model::connector_config::TargetState;
-use crate::model::rest::connector_path;
+use crate::model::rest::{ANY_WORKER, put_command};
 use crate::plan::connectors::Moving;
 use crate::plan::render::count;
 use crate::plan::seed::Compared;
@@ -39,8 +39,8 @@ fn not_overwritten(
         (
             "workers run, and it is not STOPPED",
             format!(
-                "stop it: curl -X PUT {}, then run the same command again; or stop the workers and run it without --url: an embedded worker then stops the connector first",
-                stop_url(evidence.observed, name)
+                "stop it: {}, then run the same command again; or stop the workers and run it without --url: an embedded worker then stops the connector first",
+                stop_command(evidence.observed, name)
             ),
         )
     } else {
@@ -53,11 +53,10 @@ fn not_overwritten(
     true
 }
 
-fn stop_url(observed: Option<&Observed>, name: &str) -> String {
+fn stop_command(observed: Option<&Observed>, name: &str) -> String {
     let group = observed.and_then(|o| o.connect_group.as_ref());
     let url = group.and_then(|group| group.urls.first());
-    let url = url.map_or("http://WORKER:8083", String::as_str);
-    format!("'{url}/{}'", connector_path(name, "/stop"))
+    put_command(url.map_or(ANY_WORKER, String::as_str), &[name], "stop")
 }
 
 /// The file is not the one of the cutover: its worker, too, has delivered since.

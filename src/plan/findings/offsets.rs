@@ -1,6 +1,7 @@
 //! Positions of sources: the file, its entries, and what the offset topic holds already.
 
 use super::{Evidence, Findings, moved, own_store, some_of};
+use crate::model::rest::{ANY_WORKER, put_command};
 use crate::model::worker_config::{Isolation, StorageRole};
 use crate::plan::connectors::Moving;
 use crate::plan::desired::has_no_positions;
@@ -332,7 +333,7 @@ impl InTopic<'_> {
                     "P57",
                     name,
                     format!("{name} is at work in the target cluster, or may be: it would write over the positions that are seeded"),
-                    format!("stop it first: PUT /connectors/{name}/stop"),
+                    format!("stop it first: {}", put_command(ANY_WORKER, &[name], "stop")),
                 );
             }
             return;

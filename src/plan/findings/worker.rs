@@ -56,7 +56,7 @@ fn both_modes(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             evidence.place(first),
             some_of(named.iter().copied())
         ),
-        "if its worker already runs as connect-distributed there is nothing to move; otherwise nothing need be done",
+        "if its worker already runs as connect-distributed.sh there is nothing to move; otherwise nothing need be done",
     );
 }
 

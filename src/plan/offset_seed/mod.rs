@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::model::offset_file::OffsetEntry;
 use crate::model::offset_key::OffsetKey;
+use crate::model::rest::{ANY_WORKER, put_command};
 use crate::model::worker_config::{Isolation, SourceStores};
 use crate::plan::findings::Findings;
 use crate::plan::findings::offsets::{self as told, InTopic};
@@ -207,7 +208,7 @@ fn of_target(
             "P20",
             name,
             format!("{name} is not at rest in the distributed cluster: a position that is written now is overwritten by its task, or taken at some later start"),
-            format!("stop it first: PUT /connectors/{name}/stop on a worker"),
+            format!("stop it first: {}", put_command(ANY_WORKER, &[name], "stop")),
         );
     }
     let in_topic = InTopic {

@@ -1,9 +1,11 @@
 //! The last lines, which stand above the question: what will happen, what starts, what is in the way.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use crate::model::connector_config::TargetState;
 use crate::model::secrets;
+use crate::plan::findings::STANDALONE;
 use crate::plan::{Class, ConnectorKind, Finding, Plan, Registrar, Step, Stopped};
 
 use super::{BLOCK, Page, WARN, count, visible};
@@ -18,18 +20,32 @@ pub(super) fn show(plan: &Plan, page: &mut Page) {
         return blocked(plan, page);
     }
     page.line(format_args!("  {}", starts(plan)));
-    if let Stopped::Unknown(_) | Stopped::Asserted = plan.stopped
-        && plan.connectors.iter().any(|c| !c.already_moved)
-    {
-        let known = match plan.stopped {
-            Stopped::Asserted => "by your word alone (--source-stopped)",
-            _ => "not known",
-        };
-        page.line(format_args!(
-            "  {WARN}Is the standalone worker stopped?{WARN:#} It is {known}: two workers at once deliver twice."
-        ));
+    if let Some(line) = of_standalone(plan) {
+        page.line(format_args!("{line}"));
     }
     blocked(plan, page);
+}
+
+/// Says what is not known of the standalone worker, or that it runs.
+fn of_standalone(plan: &Plan) -> Option<String> {
+    let known = match plan.stopped {
+        Stopped::Proven(_) => return None,
+        Stopped::Asserted => "by your word alone (--source-stopped)",
+        Stopped::Unknown(_) => "not known",
+    };
+    if plan.connectors.iter().all(|c| c.already_moved) {
+        return None;
+    }
+    let is_at_work = |f: &Finding| f.id == "P20" && f.subject == STANDALONE;
+    Some(if plan.findings.iter().any(is_at_work) {
+        format!(
+            "  {WARN}The standalone worker is at work{WARN:#} (P20): two workers at once deliver twice."
+        )
+    } else {
+        format!(
+            "  {WARN}Is the standalone worker stopped?{WARN:#} It is {known}: two workers at once deliver twice."
+        )
+    })
 }
 
 fn moves(plan: &Plan) -> String {
@@ -86,15 +102,14 @@ fn starts(plan: &Plan) -> String {
             return "Starts no connector: they are registered later, with --url, once the workers run."
                 .to_owned();
         }
-        Registrar::Rest => format!("at {}", visible(&urls.join(", "))),
+        Registrar::Rest => format!("at {}{}", visible(&urls.join(", ")), afterwards(plan)),
         Registrar::Control if plan.runs => {
-            "by an embedded worker, which also RUNS them in this process for a moment: they move data from here; they go on \
-             once your workers are started"
-                .to_owned()
+            format!(
+                "by an embedded worker, which also RUNS them in this process for a moment: they move data from here{}",
+                afterwards(plan)
+            )
         }
-        Registrar::Control => {
-            "by an embedded worker; they run once your workers are started".to_owned()
-        }
+        Registrar::Control => format!("by an embedded worker{}", afterwards(plan)),
     };
     let mut states: BTreeMap<&str, usize> = BTreeMap::new();
     for step in plan.steps() {
@@ -113,6 +128,29 @@ fn starts(plan: &Plan) -> String {
         .map(|(what, number)| format!("{number} {what}"))
         .collect();
     format!("Connectors: {} {at}.", done.join(", "))
+}
+
+/// Says what connectors do once they are registered, where that is not at once.
+fn afterwards(plan: &Plan) -> String {
+    let moving = || plan.connectors.iter().filter(|c| !c.already_moved);
+    let wait = |state| moving().filter(|c| c.final_state == state).count();
+    let waiting = [
+        (wait(TargetState::Stopped), "STOPPED"),
+        (wait(TargetState::Paused), "PAUSED"),
+    ];
+    let start = wait(TargetState::Started);
+    let mut said = String::new();
+    if start > 0 && plan.registrar == Registrar::Control {
+        said.push_str(match (plan.runs, start == moving().count()) {
+            (true, true) => "; they go on once your workers are started",
+            (false, true) => "; they run once your workers are started",
+            (_, false) => "; those that are started run once your workers are",
+        });
+    }
+    for (number, state) in waiting.iter().filter(|(number, _)| *number > 0) {
+        let _infallible = write!(said, "; {number} stay {state} until resumed");
+    }
+    said
 }
 
 fn blocked(plan: &Plan, page: &mut Page) {

@@ -123,12 +123,17 @@ const REGISTERED: &str = "connectors registered";
 
 const CHANGED: &str = "the offsets file has changed since it was copied: is a standalone worker still running? Stop it; once the connectors are STOPPED, --overwrite-offsets copies the file again";
 
+const TWO_AT_WORK: &str = "stop the standalone worker for good before distributed workers start; what it has delivered since, they deliver again, unless the connectors are STOPPED and --overwrite-offsets copies its file again";
+
 /// What was proven before the run, unless the look after it shows otherwise.
 fn still_stopped(applied: &Plan, after: &Look) -> Promise {
     let deployment = &after.inputs.deployment;
     let observed = after.observed.as_ref();
     match observed.and_then(|seen| plan::standalone_at_work(applied, deployment, seen)) {
-        Some(how) => broken(STOPPED, how),
+        Some(how) => Promise {
+            hint: Some(TWO_AT_WORK.to_owned()),
+            ..broken(STOPPED, how)
+        },
         None => stopped(applied),
     }
 }
