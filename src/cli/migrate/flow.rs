@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use anyhow::anyhow;
 
 use super::look::{Look, Reach, look, offsets_file};
+use super::next::{Done, Next};
 use super::report::{self, Draft, Report};
 use super::{Session, changes, next, verdict};
 use crate::cli::args::ReportFormat;
@@ -19,7 +20,7 @@ use crate::io::observe::{self, Advertised};
 use crate::io::offset_store::WatchedFile;
 use crate::io::worker;
 use crate::plan::findings::GROUP_IN_USE;
-use crate::plan::{Finding, render};
+use crate::plan::{Finding, Stopped, render};
 use crate::worker::control::{self, Report as ControlReport, Subject};
 
 /// How often a plan may change under the user's yes before the run gives up.
@@ -118,7 +119,7 @@ fn refuse_blocked(session: &Session<'_>, seen: &Look) -> Result<(), CliError> {
     }
     let refused = hints.into_iter().fold(refused, CliError::hint);
     Err(if blocked.iter().any(|f| f.id == GROUP_IN_USE) {
-        let command = next::registration(session.args, seen.observed.as_ref());
+        let command = next::registration(session.args, seen);
         refused.hint(format!("to register with the workers that run: {command}"))
     } else {
         refused
@@ -195,7 +196,8 @@ fn nothing_to_do(session: &Session<'_>, seen: &Look) -> Result<Outcome, CliError
         "nothing-to-do"
     };
     let draft = Draft::new(seen).with_promises(promises);
-    let report = Report::new(session, draft, outcome, None, Vec::new());
+    let next = next_commands(session, seen, &seen.plan.stopped, broken);
+    let report = Report::new(session, draft, outcome, None, next);
     // A report of a run that ended well tells what was handed over, and stays.
     if !session.args.dry_run && !report::is_saved(session) {
         report.save(session)?;
@@ -206,8 +208,11 @@ fn nothing_to_do(session: &Session<'_>, seen: &Look) -> Result<Outcome, CliError
     }
     if broken {
         let error = anyhow!("there is nothing to do, but a promise is broken (see above)");
-        return Err(CliError::new(Kind::Unverified, error)
-            .hint("mend what the broken promise names, then run the same command again"));
+        let broken = CliError::new(Kind::Unverified, error);
+        let broken = report.hints().into_iter().fold(broken, CliError::hint);
+        return Err(
+            broken.hint("mend what the broken promise names, then run the same command again")
+        );
     }
     Ok(Outcome::Done)
 }
@@ -266,6 +271,7 @@ async fn carry_out(
     }
     let verified = Verified {
         broken,
+        stopped: approved.plan().stopped.clone(),
         left_stopped: ran.run.is_some_and(|run| run.is_broken()),
         unregistered: ran.control.is_some_and(|report| !report.registered),
     };
@@ -336,10 +342,25 @@ fn left_when_interrupted(session: &Session<'_>, report: &ControlReport) -> CliEr
 struct Verified {
     /// A promise is broken.
     broken: bool,
+    /// What was known of the standalone worker before the run.
+    stopped: Stopped,
     /// A connector failed while it ran here, and all of them were stopped.
     left_stopped: bool,
     /// The embedded worker did not come to register everything.
     unregistered: bool,
+}
+
+/// Nothing is to be started while a promise is broken.
+fn next_commands(
+    session: &Session<'_>,
+    after: &Look,
+    stopped: &Stopped,
+    broken: bool,
+) -> Vec<Next> {
+    if broken {
+        return Vec::new();
+    }
+    next::commands(&Done::new(session.args, after, stopped))
 }
 
 /// Saves and prints the report of a run that was carried out and judged.
@@ -351,11 +372,7 @@ fn conclude(
 ) -> Result<Outcome, CliError> {
     let broken = verified.broken;
     let outcome = if broken { "unverified" } else { "done" };
-    let next = if broken {
-        Vec::new()
-    } else {
-        next::commands(session.args, after)
-    };
+    let next = next_commands(session, after, &verified.stopped, broken);
     let report = Report::new(session, draft, outcome, None, next);
     let path = report.save(session)?;
     print(session, &report)?;
@@ -373,7 +390,7 @@ fn conclude(
         let unverified =
             unverified.hint("run the same command again: it does only what is missing");
         return Err(if verified.unregistered {
-            let command = next::registration(session.args, after.observed.as_ref());
+            let command = next::registration(session.args, after);
             unverified.hint(format!(
                 "if workers of this group run by now, register with them: {command}"
             ))

@@ -9,6 +9,7 @@ mod read;
 mod report;
 mod typed;
 mod verdict;
+mod way_back;
 
 pub(in crate::cli) use read::connector as read_connector;
 
@@ -68,9 +69,11 @@ fn interrupted(session: &Session<'_>, error: CliError) -> CliError {
             ..error
         };
     }
-    for entry in &entries {
-        let state = entry.result.as_deref().unwrap_or("begun, not finished");
-        session.ui.note(&format!("  {}: {state}", entry.step));
+    // What was finished was told when it was.
+    for entry in entries.iter().filter(|entry| entry.result.is_none()) {
+        session
+            .ui
+            .note(&format!("  {}: begun, not finished", entry.step));
     }
     report::save_unfinished(session, "interrupted", "Ctrl-C");
     CliError {
