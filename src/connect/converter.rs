@@ -19,7 +19,7 @@ use super::{header, number_converter};
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConverterError {
     #[error(
-        "class {class} is no converter that runs without a JVM; a JVM worker (connect-distributed) runs it"
+        "class {class} is no converter that runs without a JVM; a JVM worker (connect-distributed.sh) runs it"
     )]
     Unknown {
         /// As it was given.
@@ -290,7 +290,7 @@ mod tests {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "class {class} is no converter that runs without a JVM; a JVM worker (connect-distributed) runs it"
+                    "class {class} is no converter that runs without a JVM; a JVM worker (connect-distributed.sh) runs it"
                 )
             );
         }

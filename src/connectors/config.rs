@@ -200,7 +200,7 @@ fn wrong_pattern(config: &IndexMap<String, String>) -> Option<ConfigError> {
         Err(error) => {
             let message = format!(
                 "Invalid value {pattern} for configuration topics.regex: the native engine cannot read it: {error}; a \
-                 JVM worker (connect-distributed) reads what Java reads"
+                 JVM worker (connect-distributed.sh) reads what Java reads"
             );
             return Some(ConfigError::new(config, "topics.regex", message));
         }
@@ -222,7 +222,7 @@ fn not_native(config: &IndexMap<String, String>) -> Vec<ConfigError> {
     let refused = ["transforms", "predicates"].into_iter().filter_map(|key| {
         let names = text(config, key).filter(|names| !names.is_empty())?;
         let message = format!(
-            "{key}={names}: the native engine has no {key}; run this connector on a JVM worker (connect-distributed)"
+            "{key}={names}: the native engine has no {key}; run this connector on a JVM worker (connect-distributed.sh)"
         );
         Some(ConfigError::new(config, key, message))
     });
@@ -374,10 +374,10 @@ mod tests {
     fn what_needs_a_jvm_is_refused_with_the_remedy() {
         let errors = validate_source(&config(&[("topic", "t"), ("transforms", "a")]));
         assert_eq!(errors.len(), 1);
-        assert!(errors[0].message.contains("connect-distributed"));
+        assert!(errors[0].message.contains("connect-distributed.sh"));
         let errors = validate_sink(&config(&[("topics.regex", "a(?=b)")]));
         assert!(
-            errors[0].message.contains("connect-distributed"),
+            errors[0].message.contains("connect-distributed.sh"),
             "{errors:?}"
         );
     }

@@ -31,7 +31,7 @@ enum ConfigCommand {
 /// Show what Connect reads from a worker or connector file, key by key
 ///
 /// Properties are read as the JVM reads them (Latin-1, escapes, continued lines, the last of two equal keys), connector
-/// files in the three forms that connect-standalone accepts. A connector file that Connect would refuse ends with 1
+/// files in the three forms that connect-standalone.sh accepts. A connector file that Connect would refuse ends with 1
 /// and Connect's reason. Secrets are hidden unless --show-secrets is given.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]

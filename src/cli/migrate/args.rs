@@ -12,17 +12,17 @@ use crate::plan::{Choices, Rename, ReplicationFactor, Verification};
 
 /// Move a standalone deployment to distributed mode, with the position of every connector
 ///
-/// Takes the arguments of connect-standalone in the same order. Reads the files and the cluster, shows the plan, asks, looks
+/// Takes the arguments of connect-standalone.sh in the same order. Reads the files and the cluster, shows the plan, asks, looks
 /// again, and then writes the worker file and one JSON per connector, creates the three storage topics, and copies the
 /// offsets byte for byte. There is no state file: a run that was interrupted is finished by running it again, and a second
 /// run has nothing to do.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Migrate {
-    /// Worker file of connect-standalone
+    /// Worker file of connect-standalone.sh
     #[arg(value_name = "WORKER.properties")]
     pub worker: PathBuf,
-    /// Connector files, as connect-standalone takes them: properties or JSON
+    /// Connector files, as connect-standalone.sh takes them: properties or JSON
     #[arg(value_name = "CONNECTOR.properties|.json")]
     pub connectors: Vec<PathBuf>,
 

@@ -113,7 +113,7 @@ fn worker(path: &Path) -> Result<(InputFile, Document), CliError> {
     let file = files::read(path, files::LARGEST_CONFIG).map_err(file_failed)?;
     if file.bytes.is_empty() {
         return Err(failed(&file.path, "the worker file is empty")
-            .hint("give the file that connect-standalone is started with"));
+            .hint("give the file that connect-standalone.sh is started with"));
     }
     refuse_binary(&file, "worker")?;
     let document = document(&file)?;

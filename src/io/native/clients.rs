@@ -62,7 +62,7 @@ pub(super) enum ClientError {
     Override { key: String, policy: String },
     #[error(
         "connector.client.config.override.policy={policy} is no policy of the native engine, which knows All, None, \
-         Principal and Allowlist; a JVM worker (connect-distributed) loads others"
+         Principal and Allowlist; a JVM worker (connect-distributed.sh) loads others"
     )]
     Policy { policy: String },
 }
@@ -340,7 +340,7 @@ mod tests {
             "org.apache.kafka.connect.connector.policy.NoneConnectorClientConfigOverridePolicy";
         assert!(read(&[policy(class)], &[acks]).is_err());
         let error = read(&[policy("com.example.Mine")], &[]).unwrap_err();
-        assert!(error.contains("connect-distributed"), "{error}");
+        assert!(error.contains("connect-distributed.sh"), "{error}");
     }
 
     #[test]

@@ -241,7 +241,7 @@ pub(super) fn spawn(
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TaskError {
     #[error(
-        "{class} is no connector of the native engine; run it on a JVM worker (connect-distributed)"
+        "{class} is no connector of the native engine; run it on a JVM worker (connect-distributed.sh)"
     )]
     UnknownConnector { class: String },
     #[error(transparent)]

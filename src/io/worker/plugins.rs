@@ -21,7 +21,7 @@ pub enum PluginError {
     NoClass { keys: String },
     #[error(
         "Failed to find any class that implements Connector and which name matches {class}, available connectors are: \
-         {available}. The native engine has no other: run this connector in a group of JVM workers (connect-distributed)"
+         {available}. The native engine has no other: run this connector in a group of JVM workers (connect-distributed.sh)"
     )]
     UnknownClass { class: String, available: String },
     #[error("settings that are not strings: {}", .0.join(", "))]
@@ -223,7 +223,7 @@ mod tests {
             message.contains("name matches io.debezium.Any"),
             "{message}"
         );
-        assert!(message.contains("connect-distributed"), "{message}");
+        assert!(message.contains("connect-distributed.sh"), "{message}");
         let none = plugins.check(&config(&[("topics", "a")])).unwrap_err();
         assert_eq!(
             none.to_string(),

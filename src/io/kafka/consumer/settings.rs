@@ -55,7 +55,7 @@ impl ConsumerSettings {
             key: key.to_owned(),
             value: text(key).unwrap_or_default(),
             reason: reason.to_owned(),
-            hint: Some("Run this connector on a JVM worker (connect-distributed).".to_owned()),
+            hint: Some("Run this connector on a JVM worker (connect-distributed.sh).".to_owned()),
         };
         for key in ["interceptor.classes", "group.instance.id"] {
             if text(key).is_some_and(|value| !value.is_empty()) {

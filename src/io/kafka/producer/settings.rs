@@ -78,7 +78,7 @@ impl ProducerSettings {
                     value: value.clone(),
                     reason: "the native engine has no such producer".to_owned(),
                     hint: Some(
-                        "Run this connector on a JVM worker (connect-distributed).".to_owned(),
+                        "Run this connector on a JVM worker (connect-distributed.sh).".to_owned(),
                     ),
                 });
             }
