@@ -177,7 +177,8 @@ fn silence(
         return Err(format!(
             "REST is gone, but who is in the consumer group of {} cannot be looked at: {}",
             sink.old_name, group.why
-        ));
+        )
+        .into());
     }
     let mut proof = vec!["REST is gone".to_owned()];
     if to_move.iter().any(|m| !m.is_source()) {
@@ -189,9 +190,9 @@ fn silence(
         };
         // Nobody writes a copy, and the listener of a file that names no host is looked for on this one, whose it need not be.
         if let Some(why) = &deployment.copied {
-            return Err(format!(
-                "{why}, so its age does not show that the sources are at rest"
-            ));
+            return Err(
+                format!("{why}, so its age does not show that the sources are at rest").into(),
+            );
         }
         proof.push(file_at_rest(file, source)?);
     }

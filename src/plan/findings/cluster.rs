@@ -1,7 +1,6 @@
 //! Whose the cluster is, whether the old worker is stopped, and what the brokers allow.
 
 use super::{Evidence, Findings, GROUP_IN_USE, STANDALONE, some_of};
-use crate::model::rest::put_command;
 use crate::model::secrets;
 use crate::model::shell::quoted;
 use crate::model::worker_config::{AdvertisedListener, Isolation, StorageRole};
@@ -122,7 +121,7 @@ fn foreign_cluster(evidence: &Evidence<'_>, findings: &mut Findings<'_>) {
             ),
             format!(
                 "if they run with this plan's topics, {}; if they are somebody else's, choose another --group-id",
-                by_rest(evidence.observed)
+                by_rest(evidence)
             ),
         );
     } else {

@@ -295,32 +295,6 @@ fn inline_secrets_are_a_warning_that_does_not_show_them() {
 }
 
 #[test]
-fn a_loopback_listener_is_a_warning() {
-    let found = warned_of_worker("listeners=http://localhost:8083\n", "P35");
-    assert!(found.message.contains("worker.properties:6"), "{found:?}");
-    assert!(
-        found.remedy.contains("--set listeners=http://:8083"),
-        "{found:?}"
-    );
-    // A name alone does not make it listen there.
-    let named = "listeners=http://127.0.0.1:8083\nrest.advertised.host.name=h\n";
-    let found = warned_of_worker(named, "P35");
-    assert!(
-        found.remedy.contains("--set listeners=http://:8083"),
-        "{found:?}"
-    );
-    let found = warned_of_worker("listeners=http://0.0.0.0:8083\n", "P35");
-    assert!(!found.remedy.contains("listeners="), "{found:?}");
-    let right = "listeners=http://0.0.0.0:8083\nrest.advertised.host.name=h\n";
-    let plan = plan(&with_worker(right), &choices(), &cluster());
-    assert!(
-        plan.findings.iter().all(|f| f.id != "P35"),
-        "{:#?}",
-        plan.findings
-    );
-}
-
-#[test]
 fn https_without_a_trust_store_is_a_warning() {
     warned_of_worker("listeners=https://connect-1:8443\n", "P39");
 }
