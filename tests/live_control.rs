@@ -496,8 +496,15 @@ fn a_standalone_worker_that_comes_back_under_control_breaks_the_promises_about_i
     ] {
         assert!(ran.stdout.contains(said), "{said}: {}", ran.stdout);
     }
+    // Its file has gone on, and the topic does not know.
+    let refused = moving.migrate(&CONTROL).code(5);
+    assert!(
+        refused.stderr.contains("standalone-used-again"),
+        "{refused:?}"
+    );
     // Nothing is left to do, and yet two would deliver.
-    let again = moving.migrate(&CONTROL).code(4);
+    let accepting = [&CONTROL[..], &["--accept", "standalone-used-again"]].concat();
+    let again = moving.migrate(&accepting).code(4);
     assert!(
         again.stdout.contains("standalone worker stopped: BROKEN"),
         "{again:?}"
@@ -509,6 +516,6 @@ fn a_standalone_worker_that_comes_back_under_control_breaks_the_promises_about_i
         "{again:?}"
     );
     standalone.stop();
-    let gone = moving.migrate(&CONTROL).success();
+    let gone = moving.migrate(&accepting).success();
     assert!(gone.stdout.contains("nothing to do"), "{gone:?}");
 }

@@ -154,10 +154,11 @@ fn a_cluster_of_others_is_adopted_only_when_asked_and_is_the_truth_afterwards() 
     says(
         &moving
             .migrate(&[&base[..], &["--overwrite-offsets"]].concat())
-            .success(),
+            .code(5),
         &[
-            "nothing to do",
-            "--overwrite-offsets does not touch it: stop it first",
+            "P57",
+            "--overwrite-offsets does not replace the 1 other position of target-source",
+            "/connectors/target-source/stop",
         ],
     );
     // Without the report nothing tells that this cluster was ours once.
