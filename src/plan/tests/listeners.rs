@@ -37,7 +37,7 @@ fn warning(settings: &str) -> Option<Finding> {
 }
 
 #[test]
-fn a_listener_that_other_hosts_do_not_reach_is_a_warning() {
+fn a_loopback_listener_is_a_warning() {
     let listen_elsewhere = "--set listeners=http://:8083";
     let found = warning("listeners=http://localhost:8083\n").expect("P35");
     assert!(found.message.contains("worker.properties:6"), "{found:?}");
