@@ -94,16 +94,20 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let broken: Vec<_> = self
-            .promises
-            .iter()
-            .filter(|promise| promise.verdict == Verdict::Broken)
-            .map(|promise| promise.subject.promise())
-            .collect();
-        match (self.interrupted, broken.is_empty()) {
-            (true, _) => f.write_str("interrupted"),
-            (false, true) => f.write_str("every promise kept"),
-            (false, false) => write!(f, "broken: {}", broken.join(", ")),
+        let of = |verdict| {
+            let promises = self.promises.iter().filter(|p| p.verdict == verdict);
+            let names: Vec<_> = promises.map(|p| p.subject.promise()).collect();
+            names.join(", ")
+        };
+        let (broken, unknown) = (of(Verdict::Broken), of(Verdict::NotKnown));
+        if self.interrupted {
+            f.write_str("interrupted")
+        } else if !broken.is_empty() {
+            write!(f, "broken: {broken}")
+        } else if !unknown.is_empty() {
+            write!(f, "nothing broken; not known: {unknown}")
+        } else {
+            f.write_str("every promise kept")
         }
     }
 }

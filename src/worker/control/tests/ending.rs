@@ -82,3 +82,19 @@ fn a_check_that_had_nothing_to_look_at_keeps_no_promise_and_breaks_none() {
     assert_eq!(verdicts(report)[3].1, Verdict::NotPerformed);
     assert_eq!(report.promises[3].detail, "no source has any");
 }
+
+#[test]
+fn what_was_not_looked_at_is_not_called_kept() {
+    let mut run = control(new_ones(&["a"]));
+    let unseen = LEFT.replace("> good offsets", "> unseen offsets");
+    for part in [JOINED, REGISTERED, &unseen] {
+        play(&mut run, part);
+    }
+    play(
+        &mut run,
+        "> written
+        check states
+        > good states
+        finish: nothing broken; not known: offsets found as a worker finds them",
+    );
+}
