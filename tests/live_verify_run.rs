@@ -330,8 +330,15 @@ fn ctrl_c_in_a_run_whose_worker_then_loses_its_group_is_still_an_interrupted_run
     let of_run = promise(&moving, RAN);
     assert_eq!(of_run["verdict"], "broken", "{of_run}");
     let detail = of_run["detail"].as_str().expect("text");
-    let so_far =
-        "frank-ctrl-c-source: started, and not seen RUNNING, frank-ctrl-c-sink: not started";
-    assert!(detail.contains(so_far), "{detail}");
+    // The worker may end before it is asked to stop the source, or while it is.
+    let so_far = [
+        "frank-ctrl-c-source: started, and not seen RUNNING",
+        "frank-ctrl-c-source: the worker did not stop it",
+    ];
+    assert!(so_far.iter().any(|so| detail.contains(so)), "{detail}");
+    assert!(
+        detail.contains("frank-ctrl-c-sink: not started"),
+        "{detail}"
+    );
     expect_all_stopped(name);
 }
