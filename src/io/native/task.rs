@@ -13,6 +13,7 @@ use super::outage::outlasted;
 use super::{TaskReport, TaskSpec, TaskState, sink, source};
 use crate::connect::{ConverterError, Throwable};
 use crate::connectors::{self, Kind, SinkError, SourceError};
+use crate::io::kafka::consumer::NoPosition;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::producer::ProduceError;
 use crate::io::kafka::settings::SettingsError;
@@ -254,6 +255,8 @@ pub(super) enum TaskError {
     Converter(#[from] ConverterError),
     #[error(transparent)]
     Kafka(#[from] KafkaError),
+    #[error(transparent)]
+    NoPosition(#[from] NoPosition),
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
