@@ -44,7 +44,6 @@ mod live_native_consumer;
 mod live_native_failures;
 mod live_native_leaving;
 mod live_native_offsets;
-mod live_native_places;
 mod live_native_sink;
 mod live_native_sink_jvm;
 mod live_native_source;

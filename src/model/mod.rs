@@ -2,7 +2,6 @@
 
 pub mod connector_config;
 pub mod jaas;
-pub mod java_duration;
 pub mod offset_file;
 pub mod offset_key;
 pub mod password;

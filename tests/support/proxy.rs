@@ -207,12 +207,6 @@ impl Proxy {
         self.0.state().join = Some(code);
     }
 
-    /// Returns how many connections there have been since the last cut.
-    pub fn connections(&self) -> usize {
-        // Each has two ends.
-        self.0.state().open.len() / 2
-    }
-
     /// Returns whether the chosen message came.
     pub fn is_held(&self) -> bool {
         self.0.state().held

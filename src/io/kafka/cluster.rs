@@ -222,27 +222,16 @@ impl Cluster {
         id: i32,
         deadline: Instant,
     ) -> Result<Arc<Connection>, KafkaError> {
-        let address = self.address(id)?;
-        self.at(id, &address, deadline).await
-    }
-
-    /// Opens a connection to the broker with this id; it is not shared.
-    ///
-    /// A broker answers the requests of one connection in turn: one that waits for news holds up what comes after it.
-    pub(super) async fn open_to(
-        &self,
-        id: i32,
-        deadline: Instant,
-    ) -> Result<Connection, KafkaError> {
-        let address = self.address(id)?;
-        self.open(id, &address, deadline).await
-    }
-
-    fn address(&self, id: i32) -> Result<String, KafkaError> {
-        let view = self.view();
-        let known = view.brokers.get(&id).map(address_of);
-        let code = errors::LEADER_NOT_AVAILABLE;
-        known.ok_or_else(|| BrokerError::new("Metadata", Resource::Broker(id), code).into())
+        let broker = self.view().brokers.get(&id).cloned();
+        let Some(broker) = broker else {
+            return Err(BrokerError::new(
+                "Metadata",
+                Resource::Broker(id),
+                errors::LEADER_NOT_AVAILABLE,
+            )
+            .into());
+        };
+        self.at(id, &address_of(&broker), deadline).await
     }
 
     /// Returns a connection to an address that the cluster advertises for a broker.
@@ -281,6 +270,8 @@ impl Cluster {
     }
 
     /// Returns a client of the same cluster with connections of its own.
+    ///
+    /// A broker answers the requests of one connection in turn: one that waits for news holds up what comes after it.
     pub(super) fn apart(&self) -> Self {
         Self(Arc::new(Shared {
             settings: self.0.settings.clone(),

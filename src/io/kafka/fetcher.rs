@@ -73,11 +73,16 @@ impl Span {
         }
     }
 
-    /// What comes after `start`, for ever, of a log that is to be known as a whole.
+    /// What comes after `start`, for ever.
+    pub(super) fn followed(partition: i32, start: i64) -> Self {
+        Self::new(partition, start, NEVER)
+    }
+
+    /// Likewise, of a log that is to be known as a whole.
     pub(super) fn of_log(partition: i32, start: i64) -> Self {
         Self {
             kind: SpanKind::Log { is_told: false },
-            ..Self::new(partition, start, NEVER)
+            ..Self::followed(partition, start)
         }
     }
 

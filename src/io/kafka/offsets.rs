@@ -1,6 +1,6 @@
 //! Where the partitions of a topic begin and end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{BrokerId, ListOffsetsRequest};
@@ -20,8 +20,6 @@ pub enum OffsetSpec {
     Latest,
     /// The offset before which every transaction is decided, the last stable offset.
     LatestStable,
-    /// The first record with this time, in milliseconds since the epoch, or a later one; -1 where there is none.
-    Since(i64),
 }
 
 /// Version 10 asks for a timeout in the request that earlier versions lack; nothing else is new.
@@ -34,24 +32,13 @@ impl Cluster {
         topic: &str,
         which: OffsetSpec,
     ) -> Result<BTreeMap<i32, i64>, KafkaError> {
-        self.offsets_of(topic, None, which).await
-    }
-
-    /// As [`Self::offsets`] for some of the partitions; what the topic does not have is left out.
-    pub(super) async fn offsets_of(
-        &self,
-        topic: &str,
-        wanted: Option<&BTreeSet<i32>>,
-        which: OffsetSpec,
-    ) -> Result<BTreeMap<i32, i64>, KafkaError> {
         let mut retry = self.retry();
         let mut found = BTreeMap::new();
         loop {
             let description = self.topic(topic).await?;
             let mut by_leader: BTreeMap<Option<i32>, Vec<i32>> = BTreeMap::new();
             for (partition, state) in &description.partitions {
-                let is_wanted = wanted.is_none_or(|wanted| wanted.contains(partition));
-                if is_wanted && !found.contains_key(partition) {
+                if !found.contains_key(partition) {
                     by_leader.entry(state.leader).or_default().push(*partition);
                 }
             }
@@ -96,7 +83,6 @@ impl Cluster {
         let timestamp = match which {
             OffsetSpec::Earliest => -2,
             OffsetSpec::Latest | OffsetSpec::LatestStable => -1,
-            OffsetSpec::Since(timestamp) => timestamp,
         };
         let asked = partitions.iter().map(|partition| {
             ListOffsetsPartition::default()

@@ -13,7 +13,6 @@ use super::outage::outlasted;
 use super::{TaskReport, TaskSpec, TaskState, sink, source};
 use crate::connect::{ConverterError, Throwable};
 use crate::connectors::{self, Kind, SinkError, SourceError};
-use crate::io::kafka::consumer::NoPosition;
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::producer::ProduceError;
 use crate::io::kafka::settings::SettingsError;
@@ -255,8 +254,6 @@ pub(super) enum TaskError {
     Converter(#[from] ConverterError),
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    #[error(transparent)]
-    NoPosition(#[from] NoPosition),
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]

@@ -4,31 +4,30 @@
 //! `ConsumerCoordinator` does it with an assignor that knows only the eager protocol.
 
 mod assignment;
-mod leader;
 mod membership;
 mod polls;
-mod reading;
-mod reset;
 mod settings;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::io::kafka::cluster::Cluster;
-use crate::io::kafka::error::KafkaError;
-use crate::io::kafka::fetcher::Chunk;
+use crate::io::kafka::error::{BrokerError, KafkaError};
+use crate::io::kafka::fetcher::{Fetcher, Span};
 use crate::io::kafka::groups::{Committer, TopicPartition};
+use crate::io::kafka::offsets::{OffsetSpec, is_news};
 use crate::protocol::errors;
 use crate::protocol::record_batch::{self, Decoded, Record, RecordBatchError};
 use membership::Membership;
 use polls::Polls;
 pub use polls::Want;
-use reading::Reading;
-pub use reset::{NoPosition, Reset};
-pub use settings::{ConsumerSettings, FetchLimits, Subscription};
+pub use settings::{ConsumerSettings, Reset, Subscription};
+
+/// Chunks that may wait to be taken; with the fetcher's limits this bounds the memory in use.
+const WAITING_CHUNKS: usize = 2;
 
 /// What happens to a consumer.
 #[derive(Debug)]
@@ -40,38 +39,8 @@ pub enum ConsumerEvent {
     /// Others have the partitions already: nothing can be committed any more.
     Lost,
     Records(Fetched),
-    /// A partition without a position begins here.
-    Placed(TopicPartition, i64),
-    /// A partition has no position, and none can be given to it.
-    NoPosition(NoPosition),
     /// Reading cannot go on.
     Failed(KafkaError),
-}
-
-impl From<NoPosition> for ConsumerEvent {
-    fn from(reason: NoPosition) -> Self {
-        Self::NoPosition(reason)
-    }
-}
-
-impl From<KafkaError> for ConsumerEvent {
-    fn from(error: KafkaError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// Where reading begins.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Positions {
-    pub known: BTreeMap<TopicPartition, i64>,
-    /// Partitions that are looked after while the others are read.
-    pub unknown: BTreeSet<TopicPartition>,
-}
-
-impl Positions {
-    pub fn is_empty(&self) -> bool {
-        self.known.is_empty() && self.unknown.is_empty()
-    }
 }
 
 /// An assignment and the right to commit.
@@ -87,14 +56,14 @@ pub struct Assigned {
 pub struct Fetched {
     pub topic: Arc<str>,
     pub partition: i32,
-    chunk: Chunk,
+    chunk: crate::io::kafka::fetcher::Chunk,
 }
 
 impl Fetched {
     /// Makes what a broker would have sent.
     #[cfg(test)]
     pub fn of(topic: &str, data: bytes::Bytes) -> Self {
-        let chunk = Chunk {
+        let chunk = crate::io::kafka::fetcher::Chunk {
             partition: 0,
             from: 0,
             end: i64::MAX,
@@ -126,7 +95,15 @@ pub struct Consumer {
     leave: Option<oneshot::Sender<()>>,
     member: JoinSet<()>,
     assigned: Option<Assigned>,
-    reading: Option<Reading>,
+    fetching: Option<Fetching>,
+}
+
+/// Fetchers from one set of positions on.
+#[derive(Debug)]
+struct Fetching {
+    fetched: mpsc::Receiver<Fetched>,
+    /// Of each topic; all are aborted when this is dropped.
+    fetchers: JoinSet<(Arc<str>, Result<(), KafkaError>)>,
 }
 
 impl Consumer {
@@ -148,7 +125,7 @@ impl Consumer {
             leave: Some(leave),
             member,
             assigned: None,
-            reading: None,
+            fetching: None,
         }
     }
 
@@ -161,15 +138,8 @@ impl Consumer {
     /// Nothing is lost when the future is dropped.
     pub async fn next(&mut self, want: Want) -> ConsumerEvent {
         let there = self.polls.come(want);
-        let reads = want == Want::Records;
-        let event = tokio::select! {
-            biased;
-            event = self.membership.recv() => {
-                let ended = || KafkaError::protocol("the group", "the membership has ended");
-                event.unwrap_or_else(|| ConsumerEvent::Failed(ended()))
-            }
-            event = next_read(self.reading.as_mut()), if reads => event,
-        };
+        let fetching = (want == Want::Records).then_some(&mut self.fetching);
+        let event = next_event(&mut self.membership, fetching).await;
         drop(there);
         self.noted(event)
     }
@@ -177,61 +147,117 @@ impl Consumer {
     fn noted(&mut self, event: ConsumerEvent) -> ConsumerEvent {
         match &event {
             ConsumerEvent::Assigned(assigned) => self.assigned = Some(assigned.clone()),
-            ConsumerEvent::Records(_) | ConsumerEvent::Placed(..) => {}
-            ConsumerEvent::Revoke(_)
-            | ConsumerEvent::Lost
-            | ConsumerEvent::NoPosition(_)
-            | ConsumerEvent::Failed(_) => self.reading = None,
+            ConsumerEvent::Revoke(_) | ConsumerEvent::Lost => self.fetching = None,
+            ConsumerEvent::Records(_) | ConsumerEvent::Failed(_) => {}
         }
         event
     }
 
     /// Returns where to begin: the committed offsets, or where `auto.offset.reset` says.
     ///
-    /// A partition that a broker does not know, because it lags behind or the topic is gone, does not hold up the others: it is
-    /// looked after while they are read.
-    pub async fn positions(&self, partitions: &[TopicPartition]) -> Result<Positions, KafkaError> {
+    /// The group has assigned the partitions, so that they exist: a broker that does not know one lags behind, and is asked
+    /// again for as long as one operation may take, as `KafkaConsumer.position` does.
+    pub async fn positions(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, i64>, KafkaError> {
         let committed = self.cluster.committed_offsets(&self.group).await?;
-        let mut positions = Positions::default();
-        let mut missing: BTreeMap<&String, BTreeSet<i32>> = BTreeMap::new();
+        let mut positions = BTreeMap::new();
+        let mut missing = Vec::new();
         for partition in partitions {
             match committed.get(partition) {
-                Some(offset) => _ = positions.known.insert(partition.clone(), *offset),
-                None => _ = missing.entry(&partition.0).or_default().insert(partition.1),
+                Some(offset) => _ = positions.insert(partition.clone(), *offset),
+                None => missing.push(partition.clone()),
             }
         }
-        for (topic, partitions) in missing {
-            let found = reset::begin(&self.cluster, &self.settings, topic, &partitions).await;
-            let found = match found {
-                Err(error) if is_missing(&error) => BTreeMap::new(),
-                found => found?,
-            };
-            for partition in partitions {
-                let at = (topic.clone(), partition);
-                match found.get(&partition) {
-                    Some(offset) => _ = positions.known.insert(at, *offset),
-                    None => _ = positions.unknown.insert(at),
+        let mut retry = self.cluster.retry();
+        let begin = loop {
+            match self.reset(&missing).await {
+                Err(error) if is_news(&error) => retry.pause(error).await?,
+                found => break found?,
+            }
+        };
+        positions.extend(begin);
+        Ok(positions)
+    }
+
+    /// Returns where `auto.offset.reset` begins.
+    pub async fn reset(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, i64>, KafkaError> {
+        let mut positions = BTreeMap::new();
+        let mut topics: Vec<&str> = partitions.iter().map(|(topic, _)| &**topic).collect();
+        topics.dedup();
+        for topic in topics {
+            let which = match self.settings.reset {
+                Reset::Earliest => OffsetSpec::Earliest,
+                Reset::Latest => OffsetSpec::Latest,
+                Reset::None => {
+                    let resource = crate::io::kafka::acl::Resource::topic(topic);
+                    let code = errors::OFFSET_OUT_OF_RANGE;
+                    let words = "no offset is committed and auto.offset.reset is none";
+                    let error = BrokerError::new("OffsetFetch", resource, code);
+                    return Err(error.with_message(Some(words)).into());
                 }
+            };
+            let offsets = self.cluster.offsets(topic, which).await?;
+            for (of, partition) in partitions.iter().filter(|(of, _)| of == topic) {
+                let Some(offset) = offsets.get(partition) else {
+                    // A broker that lags behind has not heard of it yet; left out, it would not be read.
+                    let resource = crate::io::kafka::acl::Resource::partition(of, *partition);
+                    let code = errors::UNKNOWN_TOPIC_OR_PARTITION;
+                    return Err(BrokerError::new("ListOffsets", resource, code).into());
+                };
+                positions.insert((of.clone(), *partition), *offset);
             }
         }
         Ok(positions)
     }
 
-    /// Reads from these positions on, and nothing else.
-    pub fn fetch(&mut self, positions: &Positions) {
-        let known = positions.known.iter();
-        let known = known.map(|(at, position)| (at.clone(), Some(*position)));
-        let unknown = positions.unknown.iter().map(|at| (at.clone(), None));
-        let begin: reading::Begin = known.chain(unknown).collect();
-        self.reading = None;
-        if !begin.is_empty() {
-            self.reading = Some(Reading::start(&self.cluster, &self.settings, begin));
+    /// Fetches from these positions on, and from nowhere else.
+    pub fn fetch(&mut self, positions: &BTreeMap<TopicPartition, i64>) {
+        self.fetching = None;
+        let mut spans: BTreeMap<&str, Vec<Span>> = BTreeMap::new();
+        for ((topic, partition), position) in positions {
+            let span = Span::followed(*partition, *position);
+            spans.entry(topic).or_default().push(span);
         }
+        if spans.is_empty() {
+            return;
+        }
+        let (sender, fetched) = mpsc::channel(WAITING_CHUNKS);
+        let mut fetchers = JoinSet::new();
+        for (topic, spans) in spans {
+            let topic: Arc<str> = topic.into();
+            let (chunks, mut of_topic) = mpsc::channel(1);
+            // A request that waits for news holds up what comes after it on a connection.
+            let cluster = self.cluster.apart();
+            let fetcher = Fetcher::new(cluster, &topic, self.settings.isolation, chunks);
+            let sender = sender.clone();
+            fetchers.spawn(async move {
+                let name = Arc::clone(&topic);
+                let forwarding = async {
+                    while let Some(chunk) = of_topic.recv().await {
+                        let fetched = Fetched {
+                            topic: Arc::clone(&name),
+                            partition: chunk.partition,
+                            chunk,
+                        };
+                        // The receiver goes with the fetchers.
+                        let _ = sender.send(fetched).await;
+                    }
+                };
+                let (outcome, ()) = tokio::join!(fetcher.run(spans), forwarding);
+                (topic, outcome)
+            });
+        }
+        self.fetching = Some(Fetching { fetched, fetchers });
     }
 
     /// Stops fetching; what was fetched and not taken is dropped.
     pub fn stop_fetching(&mut self) {
-        self.reading = None;
+        self.fetching = None;
     }
 
     /// Returns how to commit for the present assignment; `None`: there is none.
@@ -249,7 +275,7 @@ impl Consumer {
 
     /// Leaves the group.
     pub async fn leave(mut self) {
-        self.reading = None;
+        self.fetching = None;
         // A membership that has failed may be waiting to tell so.
         self.membership.close();
         if let Some(leave) = self.leave.take() {
@@ -260,14 +286,48 @@ impl Consumer {
     }
 }
 
-async fn next_read(reading: Option<&mut Reading>) -> ConsumerEvent {
-    match reading {
-        Some(reading) => reading.next().await,
-        None => std::future::pending().await,
+async fn next_event(
+    membership: &mut mpsc::Receiver<ConsumerEvent>,
+    fetching: Option<&mut Option<Fetching>>,
+) -> ConsumerEvent {
+    tokio::select! {
+        biased;
+        event = membership.recv() => {
+            let ended = || KafkaError::protocol("the group", "the membership has ended");
+            event.unwrap_or_else(|| ConsumerEvent::Failed(ended()))
+        }
+        event = next_read(fetching) => event,
     }
 }
 
-fn is_missing(error: &KafkaError) -> bool {
-    let answer = error.broker();
-    answer.is_some_and(|answer| answer.is(errors::UNKNOWN_TOPIC_OR_PARTITION))
+async fn next_read(fetching: Option<&mut Option<Fetching>>) -> ConsumerEvent {
+    let Some(fetching) = fetching else {
+        return std::future::pending().await;
+    };
+    match next_fetched(fetching.as_mut()).await {
+        Ok(fetched) => ConsumerEvent::Records(fetched),
+        Err(error) => {
+            *fetching = None;
+            ConsumerEvent::Failed(error)
+        }
+    }
+}
+
+async fn next_fetched(fetching: Option<&mut Fetching>) -> Result<Fetched, KafkaError> {
+    let Some(fetching) = fetching else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::select! {
+            Some(fetched) = fetching.fetched.recv() => return Ok(fetched),
+            ended = fetching.fetchers.join_next() => match ended {
+                Some(Ok((_, Err(error)))) => return Err(error),
+                Some(Ok((topic, Ok(())))) => {
+                    return Err(KafkaError::protocol("the cluster", format_args!("reading {topic} has ended")));
+                }
+                Some(Err(failed)) => return Err(KafkaError::protocol("the cluster", failed)),
+                None => std::future::pending().await,
+            },
+        }
+    }
 }

@@ -45,7 +45,7 @@ impl SinkTask {
             // Before the next chunk is put.
             return;
         }
-        let offsets = self.to_commit();
+        let offsets = self.uncommitted();
         if !offsets.is_empty()
             && let Some(mut putter) = self.putter.take()
         {
@@ -62,17 +62,11 @@ impl SinkTask {
         self.committing.is_none() && self.working.is_none() && self.pending.is_none()
     }
 
-    /// Returns every position when one has changed since the last commit, as `WorkerSinkTask.commitOffsets` does.
-    ///
-    /// So a partition without records has a committed place too: with `auto.offset.reset=latest` its next reader would begin
-    /// behind what came meanwhile.
-    fn to_commit(&self) -> Offsets {
-        let is_new = |(at, offset): (&TopicPartition, &i64)| self.committed.get(at) != Some(offset);
-        if self.positions.known.iter().any(is_new) {
-            self.positions.known.clone()
-        } else {
-            Offsets::new()
-        }
+    fn uncommitted(&self) -> Offsets {
+        let is_new =
+            |(at, offset): &(&TopicPartition, &i64)| self.committed.get(*at) != Some(*offset);
+        let new = self.positions.iter().filter(is_new);
+        new.map(|(at, offset)| (at.clone(), *offset)).collect()
     }
 
     pub(super) fn flushed(&mut self, outcome: Result<(), TaskError>) -> Result<(), TaskError> {
@@ -140,7 +134,7 @@ impl SinkTask {
         match outcome {
             Ok(offsets) => {
                 for (at, offset) in offsets {
-                    if self.positions.known.contains_key(&at) {
+                    if self.positions.contains_key(&at) {
                         self.committed.insert(at, offset);
                     }
                 }

@@ -18,9 +18,9 @@ pub(super) struct Until {
 }
 
 impl SinkTask {
-    /// Puts what was taken and begins to commit it. What was fetched is kept until the task goes on: among it is where
-    /// partitions begin that had no place.
+    /// Puts what was taken and begins to commit it.
     pub(super) async fn stand_still(&mut self) -> Result<(), TaskError> {
+        self.stop_fetching();
         self.finish_work().await?;
         self.begin_commit();
         Ok(())
@@ -88,7 +88,6 @@ impl SinkTask {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::kafka::consumer::Positions;
     use crate::io::native::active_topics::{ActiveTopics, Tracker};
     use crate::io::native::sink::Offsets;
     use crate::io::native::sink::commit::Pending;
@@ -97,17 +96,14 @@ mod tests {
 
     /// A task at a flush that does not come back.
     fn hanging(graceful: Duration) -> SinkTask {
-        let known = Offsets::from([(("t".to_owned(), 0), 7)]);
+        let positions = Offsets::from([(("t".to_owned(), 0), 7)]);
         SinkTask {
             consumer: None,
             putter: None,
             working: Some(tokio::spawn(std::future::pending())),
-            positions: Positions {
-                known: known.clone(),
-                ..Positions::default()
-            },
+            positions: positions.clone(),
             committed: Offsets::new(),
-            pending: Some(Pending::of(known, Instant::now() + LONG)),
+            pending: Some(Pending::of(positions, Instant::now() + LONG)),
             committing: None,
             next_commit: Instant::now() + LONG,
             commit_is_due: false,

@@ -22,11 +22,12 @@ use super::task::{Context, TaskError, Wanted, apart, patiently, unless_stopped};
 use super::tolerance::Tolerance;
 use crate::connectors::FileStreamSink;
 use crate::io::kafka::consumer::{
-    Assigned, Consumer, ConsumerEvent, ConsumerSettings, Fetched, Positions, Subscription, Want,
+    Assigned, Consumer, ConsumerEvent, ConsumerSettings, Fetched, Subscription, Want,
 };
 use crate::io::kafka::error::KafkaError;
 use crate::io::kafka::groups::TopicPartition;
 use crate::model::properties::Properties;
+use crate::protocol::errors;
 use commit::{Pending, committed};
 use dead_letters::DeadLetters;
 use put::{Put, Putter};
@@ -60,7 +61,7 @@ struct SinkTask {
     putter: Option<Putter>,
     working: Option<Working>,
     /// After what was put, by partition that is assigned.
-    positions: Positions,
+    positions: Offsets,
     committed: Offsets,
     /// What is committed when it is flushed and the dead letters of the records before it are in their topic.
     pending: Option<Pending>,
@@ -127,7 +128,7 @@ impl SinkTask {
                 task: spec.task,
             }),
             working: None,
-            positions: Positions::default(),
+            positions: Offsets::new(),
             committed: Offsets::new(),
             pending: None,
             committing: None,
@@ -189,13 +190,9 @@ impl SinkTask {
     }
 
     /// Begins to fetch when there is something to fetch and it is time.
-    ///
-    /// A partition without a place gets one while the task stands still too, as on a JVM: with `auto.offset.reset=latest` what
-    /// comes meanwhile would be passed over.
     fn fetch(&mut self, is_running: bool) {
         let is_due = self.fetch_at.is_none_or(|at| at <= Instant::now());
-        let is_wanted = is_running || !self.positions.unknown.is_empty();
-        if !is_wanted || self.is_fetching || self.working.is_some() || !is_due {
+        if !is_running || self.is_fetching || self.working.is_some() || !is_due {
             return;
         }
         self.fetch_at = None;
@@ -231,7 +228,6 @@ impl SinkTask {
     async fn happened(&mut self, event: ConsumerEvent, context: &Context) -> Result<(), TaskError> {
         match event {
             ConsumerEvent::Records(fetched) => self.begin_put(fetched),
-            ConsumerEvent::Placed(at, position) => self.placed(at, position),
             ConsumerEvent::Assigned(assigned) => self.assigned(assigned, context).await?,
             ConsumerEvent::Revoke(done) => {
                 self.revoked = Some(done);
@@ -248,24 +244,16 @@ impl SinkTask {
                 let ended = unless_stopped(context, self.finish_work()).await;
                 ended.unwrap_or(Ok(()))?;
             }
-            ConsumerEvent::NoPosition(reason) => return Err(reason.into()),
-            ConsumerEvent::Failed(error) => self.failed(error)?,
+            ConsumerEvent::Failed(error) => self.failed(error).await?,
         }
         Ok(())
     }
 
     /// Forgets what is not this task's any more.
     fn give_up(&mut self) {
-        self.positions = Positions::default();
+        self.positions.clear();
         self.committed.clear();
         self.pending = None;
-    }
-
-    /// Goes on elsewhere in a partition; that alone is no reason to commit, as on a JVM.
-    fn placed(&mut self, at: TopicPartition, position: i64) {
-        self.positions.unknown.remove(&at);
-        self.committed.insert(at.clone(), position);
-        self.positions.known.insert(at, position);
     }
 
     async fn assigned(&mut self, assigned: Assigned, context: &Context) -> Result<(), TaskError> {
@@ -277,20 +265,65 @@ impl SinkTask {
             return Ok(());
         };
         self.stop_fetching();
-        self.committed.clone_from(&positions.known);
+        self.committed.clone_from(&positions);
         self.positions = positions;
         Ok(())
     }
 
     /// Reads on after a failure that passes.
-    fn failed(&mut self, error: KafkaError) -> Result<(), TaskError> {
+    async fn failed(&mut self, error: KafkaError) -> Result<(), TaskError> {
         self.is_fetching = false;
+        let is_out_of_range = error
+            .broker()
+            .is_some_and(|answer| answer.is(errors::OFFSET_OUT_OF_RANGE));
+        let error = if is_out_of_range {
+            match self.reset(error).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            }
+        } else {
+            error
+        };
         if !error.is_outage() {
             return Err(error.into());
         }
         tracing::warn!(%error, "reading is tried again");
         self.fetch_at = Some(Instant::now() + PAUSE);
         Ok(())
+    }
+
+    /// Goes where `auto.offset.reset` says with partitions that end before their position.
+    async fn reset(&mut self, error: KafkaError) -> Result<(), KafkaError> {
+        let Some(consumer) = &self.consumer else {
+            return Ok(());
+        };
+        let mut moved = false;
+        let partitions: Vec<TopicPartition> = self.positions.keys().cloned().collect();
+        let mut topics: Vec<&str> = partitions.iter().map(|(topic, _)| &**topic).collect();
+        topics.dedup();
+        for topic in topics {
+            let latest = crate::io::kafka::offsets::OffsetSpec::Latest;
+            let ends = consumer.cluster().offsets(topic, latest).await?;
+            for (partition, end) in ends {
+                let at = (topic.to_owned(), partition);
+                if self
+                    .positions
+                    .get(&at)
+                    .is_some_and(|position| *position > end)
+                {
+                    let begin = consumer.reset(std::slice::from_ref(&at)).await?;
+                    tracing::warn!(
+                        topic,
+                        partition,
+                        end,
+                        "the log ends before the position; reading begins anew"
+                    );
+                    moved = true;
+                    self.positions.extend(begin);
+                }
+            }
+        }
+        if moved { Ok(()) } else { Err(error) }
     }
 
     fn begin_put(&mut self, fetched: Fetched) {
@@ -327,7 +360,6 @@ impl SinkTask {
         if let Some(next_offset) = put.next_offset
             && let Some(position) = self
                 .positions
-                .known
                 .get_mut(&(put.topic.to_string(), put.partition))
         {
             *position = next_offset;
