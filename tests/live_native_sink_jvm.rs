@@ -237,21 +237,24 @@ fn dead_letters_and_their_headers_are_those_of_a_jvm() {
     }
     assert_eq!(i64::try_from(theirs.len()), Ok(poison));
     assert_eq!(ours.len(), theirs.len());
-    for task in tasks {
-        worker.stop(task);
-    }
+    // The last good record may come after the last letter.
     for case in &CASES {
         expect_same(&file(case, "jvm"), &file(case, "ours"));
+    }
+    for task in tasks {
+        worker.stop(task);
     }
 }
 
 #[track_caller]
 fn expect_same(theirs: &Path, ours: &Path) {
     let read = |file| fs::read_to_string(file).expect("lines");
-    let own = read(ours);
-    let same = wait::until(PATIENCE, || read(theirs) == own);
+    let mut own = String::new();
+    let same = wait::until(PATIENCE, || {
+        own = read(ours);
+        !own.is_empty() && read(theirs) == own
+    });
     assert!(same, "{own}\ninstead of\n{}", read(theirs));
-    assert!(!own.is_empty());
 }
 
 /// Sinks of one topic, with what their lines must be.

@@ -53,6 +53,8 @@ struct State {
     heartbeat: Option<i16>,
     /// What so many commits are answered with instead.
     commits: (i16, usize),
+    /// Commits whose answer came through since.
+    commits_let_through: usize,
     /// What every JoinGroup is answered with instead.
     join: Option<i16>,
     /// Cuts so far: a connection does not outlive the next one.
@@ -194,12 +196,16 @@ impl Proxy {
 
     /// Answers the next commits with an error code for every partition.
     pub fn refuse_commits(&self, code: i16, times: usize) {
-        self.0.state().commits = (code, times);
+        let mut state = self.0.state();
+        state.commits = (code, times);
+        state.commits_let_through = 0;
     }
 
-    /// Returns how many commits are still to be answered so.
-    pub fn commits_to_refuse(&self) -> usize {
-        self.0.state().commits.1
+    /// Returns how many commits were answered by the broker after those that were refused.
+    ///
+    /// It has taken those, too: only a later one tells that the client asked again.
+    pub fn commits_let_through(&self) -> usize {
+        self.0.state().commits_let_through
     }
 
     /// Answers every JoinGroup with an error code.
@@ -445,6 +451,7 @@ impl State {
     fn refuse_commit(&mut self, answer: &mut OffsetCommitResponse) {
         let (code, times) = self.commits;
         let Some(left) = times.checked_sub(1) else {
+            self.commits_let_through += 1;
             return;
         };
         self.commits.1 = left;
