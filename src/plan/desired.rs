@@ -41,7 +41,13 @@ pub fn make(
     let target = &converted.properties;
     connectors::find_groups(&mut moving, &deployment.followed, &source, target);
 
-    ownership::mark_moved(&mut moving, &positions, choices, observed);
+    ownership::mark_moved(
+        &mut moving,
+        &positions,
+        &deployment.offsets,
+        choices,
+        observed,
+    );
     connectors::refuse_lost_groups(&moving)?;
     let storage = StorageTopics::from_properties(&converted.properties)?;
     let topics = topics::plan(&storage, observed);

@@ -8,12 +8,15 @@ use crate::model::connector_config::TargetState;
 use crate::model::offset_key::OffsetKey;
 use crate::plan::connectors::Moving;
 use crate::plan::positions::Positions;
-use crate::plan::{Choices, Observed, Ownership, Registrar, Registration, StoredConnector, seed};
+use crate::plan::{
+    Choices, Observed, OffsetsInput, Ownership, Registrar, Registration, StoredConnector, seed,
+};
 
 /// Says of every connector whether the topic, not the file, is the truth about it.
 pub(super) fn mark_moved(
     moving: &mut [Moving<'_>],
     positions: &Positions,
+    offsets: &OffsetsInput,
     choices: &Choices,
     observed: Option<&Observed>,
 ) {
@@ -23,6 +26,10 @@ pub(super) fn mark_moved(
     let Some(observed) = observed.filter(|_| choices.overwrite_offsets) else {
         return;
     };
+    // The file of the cutover is older than what the cluster has come to since: typed again, the command rewinds nothing.
+    if !went_on(offsets, observed) {
+        return;
+    }
     // Nobody is in the group, and the embedded worker stops a connector before anybody could start it.
     if registrar(choices, Some(observed)) != Registrar::Control {
         return;
@@ -32,6 +39,15 @@ pub(super) fn mark_moved(
         connector.redone = connector.moved && connector.is_source() && differs && of.live() > 0;
         connector.moved &= !connector.redone;
     }
+}
+
+/// Returns whether the offsets file is another one than an earlier run read.
+pub(super) fn went_on(offsets: &OffsetsInput, observed: &Observed) -> bool {
+    let OffsetsInput::File(file) = offsets else {
+        return false;
+    };
+    let before = observed.offsets_before.as_ref();
+    before.is_some_and(|before| *before != file.sha256)
 }
 
 /// It has left STOPPED since it got this configuration; or an earlier run handed it over, and it was given another one since.

@@ -27,6 +27,10 @@ fn until(done: &Done<'_>) -> Option<&'static str> {
         return None;
     }
     let connectors = &done.plan.connectors;
+    // One that was there before has delivered, whatever it does now.
+    if connectors.iter().any(|c| c.already_moved) {
+        return None;
+    }
     // The consumers of a paused sink are in its group all the same.
     if connectors
         .iter()

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::engine::Engine;
 use super::plugins::{Plugins, strings};
 use crate::connectors::Kind;
-use crate::model::storage_records::ConnectorState;
+use crate::model::storage_records::{ConnectorProperties, ConnectorState};
 use crate::worker::herder::TaskState;
 
 /// The trace of a source that does not run beside such workers.
@@ -50,7 +50,7 @@ impl Engine {
         let config = self.parts.configs.snapshot();
         for ((connector, task), handle) in &self.tasks {
             let state = config.connectors.get(connector);
-            if state.is_some_and(|state| is_source(state)) {
+            if state.is_some_and(|state| is_source(&self.parts.shares.plugins, &state.properties)) {
                 tracing::error!(connector, task, "{FENCED}");
                 self.fenced_off.ended.insert(handle.incarnation());
                 handle.stop();
@@ -60,7 +60,7 @@ impl Engine {
 
     /// Returns why this source must not run here, as the trace of its failure.
     pub(super) fn is_fenced_off(&self, connector: &str, state: &ConnectorState) -> Option<String> {
-        if !is_source(state) {
+        if !is_source(&self.parts.shares.plugins, &state.properties) {
             return None;
         }
         let fencing = self.parts.configs.fencing();
@@ -78,15 +78,41 @@ impl Engine {
     }
 }
 
-fn is_source(state: &ConnectorState) -> bool {
-    let class = strings(&state.properties);
-    let class = class.and_then(|config| Plugins::class(&config));
-    class.is_ok_and(|class| class.kind() == Kind::Source)
+/// What is not known to be a sink is held for a source.
+fn is_source(plugins: &Plugins, properties: &ConnectorProperties) -> bool {
+    let config = strings(properties).and_then(|config| plugins.resolved(&config));
+    let class = config.and_then(|config| Plugins::class(&config));
+    !class.is_ok_and(|class| class.kind() == Kind::Sink)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::properties::Properties;
+
+    #[test]
+    fn a_class_that_a_reference_names_is_a_source_unless_it_is_a_sink() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("classes");
+        std::fs::write(&file, "in=FileStreamSource\nout=FileStreamSink\n").unwrap();
+        let worker = [
+            ("config.providers", "file"),
+            (
+                "config.providers.file.class",
+                "org.apache.kafka.common.config.provider.FileConfigProvider",
+            ),
+        ];
+        let worker = worker.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let plugins = Plugins::new(&worker.into_iter().collect::<Properties>());
+        for (key, expected) in [("in", true), ("out", false), ("neither", true)] {
+            let class = format!("${{file:{}:{key}}}", file.display());
+            let properties = ConnectorProperties {
+                settings: [("connector.class".to_owned(), Some(class))].into(),
+                not_strings: Vec::new(),
+            };
+            assert_eq!(is_source(&plugins, &properties), expected, "{key}");
+        }
+    }
 
     #[test]
     fn a_source_that_was_ended_has_failed_and_says_why() {

@@ -17,8 +17,8 @@ pub(super) fn find(
     compared: &Compared,
     findings: &mut Findings<'_>,
 ) {
-    let is_told = not_overwritten(evidence, connector, compared, findings)
-        || used_again(evidence, connector, compared, findings);
+    let is_refused = not_overwritten(evidence, connector, compared, findings);
+    let is_told = used_again(evidence, connector, compared, findings) || is_refused;
     since(evidence, connector, compared, is_told, findings);
 }
 
@@ -40,6 +40,17 @@ fn not_overwritten(
             "workers run, and it is not STOPPED",
             format!(
                 "stop it: {}, then run the same command again; or stop the workers and run it without --url: an embedded worker then stops the connector first",
+                stop_command(evidence.observed, name)
+            ),
+        )
+    } else if evidence
+        .observed
+        .is_none_or(|observed| !ownership::went_on(&evidence.deployment.offsets, observed))
+    {
+        (
+            "it is not STOPPED, and nothing shows that the file is newer than the topic",
+            format!(
+                "leave --overwrite-offsets away: the topic is the truth about a connector that has run. If the file's position is right all the same, start a worker, stop the connector: {}, and run the same command again with --url",
                 stop_command(evidence.observed, name)
             ),
         )
@@ -66,11 +77,11 @@ fn used_again(
     compared: &Compared,
     findings: &mut Findings<'_>,
 ) -> bool {
-    let before = evidence.observed.and_then(|o| o.offsets_before.as_ref());
-    let (OffsetsInput::File(file), Some(before)) = (&evidence.deployment.offsets, before) else {
+    let OffsetsInput::File(file) = &evidence.deployment.offsets else {
         return false;
     };
-    if file.sha256 == *before || compared.different.count == 0 {
+    let went_on = |observed| ownership::went_on(&evidence.deployment.offsets, observed);
+    if !evidence.observed.is_some_and(went_on) || compared.different.count == 0 {
         return false;
     }
     let name = &connector.name;

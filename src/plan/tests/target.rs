@@ -152,6 +152,7 @@ fn a_cutover_can_be_done_again_while_the_connector_is_stopped() {
         unknown.findings
     );
     insert(&mut cluster, TargetState::Started);
+    cluster.offsets_before = Some("2".repeat(64));
     let running = plan(&deployment, &again, &cluster);
     assert!(running.connectors[0].already_moved && running.seed.is_empty());
     let told = running.blocked().find(|f| f.id == "P57").expect("a block");
@@ -193,6 +194,16 @@ fn while_nobody_is_in_the_group_an_embedded_worker_stops_what_is_overwritten() {
         verify: Verification::Control,
         ..choices()
     };
+    // Typed once more with the file of the cutover, or one of which nothing is known, it rewinds nothing.
+    for before in [None, Some("1".repeat(64))] {
+        cluster.offsets_before = before;
+        let same_file = plan(&deployment, &again, &cluster);
+        assert!(same_file.connectors[0].already_moved && same_file.seed.is_empty());
+        let told = same_file.blocked().find(|f| f.id == "P57");
+        let told = told.expect("a block");
+        assert!(told.remedy.contains("leave --overwrite-offsets away"));
+    }
+    cluster.offsets_before = Some("2".repeat(64));
     let redone = plan(&deployment, &again, &cluster);
     assert_eq!(redone.blocked().count(), 0, "{:#?}", redone.findings);
     let connector = &redone.connectors[0];
